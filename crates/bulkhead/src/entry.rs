@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Calls that come from our own processes and not from a person. They are recognised before
+//! anything else happens: no flags are parsed, nothing is opened.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::failure::Failure;
+use crate::output;
+
+/// Something that `bulkhead` starts itself as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// `bulkhead drill --inside`: the probes, from within the container they probe.
+    Probes,
+}
+
+/// Which entry `args` (the program's name first) is a call of, if any.
+pub(crate) fn called(args: &[OsString]) -> Option<Entry> {
+    match args {
+        [_, verb, mode, ..] if verb == "drill" && mode == "--inside" => Some(Entry::Probes),
+        _ => None,
+    }
+}
+
+impl Entry {
+    /// Does what the entry is for.
+    pub(crate) fn enter(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Probes => output::json(&::drill::inside())?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_exact_words_enter() {
+        let called = |words: &[&str]| called(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(called(&["bulkhead", "drill", "--inside"]), Some(Entry::Probes));
+        for words in [&["bulkhead"][..], &["bulkhead", "drill"], &["bulkhead", "run", "--inside"], &[]] {
+            assert_eq!(called(words), None);
+        }
+    }
+}

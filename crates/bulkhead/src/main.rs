@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The binary: flags in, sentences out.
+//!
+//! Each verb is a file of its name. A verb reads its flags, makes one call to `engine` and writes
+//! down what came back; it decides nothing. This is the only crate that prints, reads the
+//! environment or ends the process.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod completions;
+mod drill;
+mod entry;
+mod failure;
+mod flags;
+mod global;
+mod history;
+mod human;
+mod images;
+mod import;
+mod inspect;
+mod listing;
+mod load;
+mod man;
+mod output;
+mod palette;
+mod progress;
+mod ps;
+mod rm;
+mod rmi;
+mod run;
+mod table;
+mod tag;
+mod usage;
+mod walls;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use palette::Palette;
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let outcome = match entry::called(&args) {
+        Some(entry) => entry.enter(),
+        None => cli::parse(&args).and_then(cli::Asked::answer),
+    };
+    outcome.unwrap_or_else(|failure| failure.tell(&Palette::of_stderr(palette::asked_for(&args))))
+}

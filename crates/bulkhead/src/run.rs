@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `bulkhead run`: flags become a request. Nothing is decided here.
+//!
+//! The flags are Docker's, in groups by what they are about; a group's file has both the flags and
+//! what they become. A flag that is not here belongs to a later version and is refused.
+
+mod container;
+mod files;
+mod isolation;
+mod limits;
+mod process;
+
+use std::env::VarError;
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use engine::request::{RunRequest, Stdin, Terminal};
+use engine::{Exit, Streams};
+
+use crate::failure::Failure;
+use crate::global::Global;
+use crate::{human, output};
+
+/// Run a program in a new container
+///
+/// Every wall stands unless a flag takes it down; `bulkhead walls` shows what was taken down.
+/// Flags end at IMAGE: everything behind it is the container's.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "bulkhead run [OPTIONS] IMAGE [COMMAND] [ARG...]",
+    disable_help_flag = true,
+    after_help = "Examples:\n  bulkhead run --rm -it debian:12 bash\n  \
+                  bulkhead run --rm -m 64m --cpus 1 --pids-limit 20 debian:12 sh -c 'nproc'"
+)]
+pub(crate) struct Flags {
+    #[command(flatten)]
+    container: container::Flags,
+    #[command(flatten)]
+    process: process::Flags,
+    #[command(flatten)]
+    files: files::Flags,
+    #[command(flatten)]
+    limits: limits::Flags,
+    #[command(flatten)]
+    isolation: isolation::Flags,
+    /// Say afterwards on standard error where the time went
+    #[arg(long, help_heading = "Other options")]
+    timing: bool,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::HelpLong, help_heading = "Other options")]
+    help: Option<bool>,
+    /// The image, then the program and its arguments in place of the image's own
+    #[arg(required = true, trailing_var_arg = true, value_name = "IMAGE [COMMAND] [ARG...]")]
+    words: Vec<String>,
+}
+
+/// What of the caller's surroundings a request can depend on.
+pub(crate) struct Surroundings<'a> {
+    /// The current directory, absolute.
+    pub(crate) here: &'a Path,
+    /// An environment variable.
+    pub(crate) variable: &'a dyn Fn(&str) -> Result<String, VarError>,
+}
+
+/// Runs, and ends as the program ended.
+pub(crate) fn call(flags: Flags, global: &Global) -> Result<ExitCode, Failure> {
+    let timing = flags.timing;
+    let here = std::env::current_dir();
+    let here = here.map_err(|error| Failure::stopped("cannot tell the current directory", &error).code(OURS))?;
+    let request = flags.request(&Surroundings { here: &here, variable: &|name| std::env::var(name) })?;
+    needs_a_terminal(&request, std::io::stdin().is_terminal())?;
+    let what = format!("cannot run {}", request.image);
+    let engine = global.engine(&what).map_err(|failure| failure.code(OURS))?;
+    let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let streams = Streams { stdin: stdin.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
+    let exit = engine.run(request, streams);
+    let exit = exit.map_err(|error| Failure::of_engine(what, &error).code(error.exit_code()))?;
+    if timing {
+        output::warn(&where_the_time_went(&exit));
+    }
+    Ok(ExitCode::from(exit.code))
+}
+
+impl Flags {
+    /// What the engine is asked for.
+    pub(crate) fn request(self, around: &Surroundings<'_>) -> Result<RunRequest, Failure> {
+        let mut words = self.words.into_iter();
+        let mut request = RunRequest {
+            image: words.next().unwrap_or_default(),
+            command: words.collect(),
+            process: self.process.request(around)?,
+            files: self.files.request(around),
+            limits: self.limits.request(),
+            isolation: self.isolation.request(around)?,
+            ..RunRequest::default()
+        };
+        self.container.fill(&mut request, around)?;
+        Ok(request)
+    }
+}
+
+/// `-it` with something else than a terminal would hand the program a terminal that nobody types at.
+fn needs_a_terminal(request: &RunRequest, have: bool) -> Result<(), Failure> {
+    if request.terminal == Terminal::Allocate && request.stdin == Stdin::Open && !have {
+        let hint = "-i alone passes standard input on without a terminal".to_owned();
+        return Err(Failure::new("-t: standard input is not a terminal").hint(Some(hint)).code(OURS));
+    }
+    Ok(())
+}
+
+/// A line for each step of the start, in order.
+fn where_the_time_went(exit: &Exit) -> String {
+    let lines = exit.steps.iter().map(|step| format!("{:>9.3} ms  {}\n", step.took.as_secs_f64() * 1000.0, step.name));
+    lines.collect()
+}
+
+/// A complaint about the value of a flag that could only be read now.
+fn complaint(flag: &str, complaint: &str) -> Failure {
+    let hint = "`bulkhead run --help` explains its flags".to_owned();
+    Failure::new(format!("{flag}: {complaint}")).hint(Some(hint)).code(OURS)
+}
+
+/// The exit code that tells our own failures from the program's.
+const OURS: u8 = 125;

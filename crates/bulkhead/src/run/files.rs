@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Mounts and devices.
+
+use clap::Args;
+use engine::request::{DeviceRequest, FilesRequest, RootAccess};
+
+use super::Surroundings;
+use crate::flags::mounts::Mounts;
+use crate::flags::{devices, sizes};
+
+/// What the container sees of files.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Files")]
+pub(super) struct Flags {
+    /// Nothing but mounts can be written
+    #[arg(long)]
+    read_only: bool,
+    #[command(flatten)]
+    mounts: Mounts,
+    /// Show a device of the host inside; may be given more than once
+    #[arg(long, value_name = "DEVICE[:INSIDE][:RWM]", value_parser = devices::parse)]
+    device: Vec<DeviceRequest>,
+    /// The size of /dev/shm
+    #[arg(long, value_name = "SIZE", value_parser = sizes::parse)]
+    shm_size: Option<u64>,
+}
+
+impl Flags {
+    pub(super) fn request(self, around: &Surroundings<'_>) -> FilesRequest {
+        FilesRequest {
+            root: if self.read_only { RootAccess::ReadOnly } else { RootAccess::ReadWrite },
+            mounts: self.mounts.seen_from(around.here),
+            devices: self.device,
+            // Docker takes 0 for "not said".
+            shm_size: self.shm_size.filter(|size| *size > 0),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can go wrong between a request and a result.
+
+/// The result of the engine's calls.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. Front doors turn it into a sentence, an exit code and a hint.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No image by that name or id.
+    #[error("there is no image `{name}` here")]
+    NoSuchImage {
+        /// As it was asked for.
+        name: String,
+    },
+    /// No container by that name or id.
+    #[error("there is no container `{name}` here")]
+    NoSuchContainer {
+        /// As it was asked for.
+        name: String,
+    },
+    /// The name belongs to another container.
+    #[error("the name `{name}` is in use by container {id}")]
+    NameInUse {
+        /// The name.
+        name: String,
+        /// The first digits of the other container's id.
+        id: String,
+    },
+    /// A request that cannot be carried out as it stands.
+    #[error("{what}: {reason}")]
+    Invalid {
+        /// The flag or thing.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A container that is in the wrong state for a verb.
+    #[error("container {name} is {state}")]
+    WrongState {
+        /// Name.
+        name: String,
+        /// In words.
+        state: &'static str,
+    },
+    /// This host or user lacks what a default wall needs.
+    #[error("this host lacks {what}: {reason}")]
+    HostLacks {
+        /// The means.
+        what: String,
+        /// What was looked for.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A system call.
+    #[error("could not {step}")]
+    Step {
+        /// In words, completing "could not ...".
+        step: String,
+        /// The call.
+        #[source]
+        source: kernel::Error,
+    },
+    /// The image store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The runtime.
+    #[error(transparent)]
+    Runtime(#[from] runtime::Error),
+    /// The record of containers.
+    #[error("could not {step}")]
+    Records {
+        /// In words, completing "could not ...".
+        step: String,
+        /// What the database said.
+        #[source]
+        source: rusqlite::Error,
+    },
+}
+
+impl Error {
+    /// Docker's exit code for `run`: 126 and 127 when the program is the problem, else 125.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Runtime(error) => error.exit_code(),
+            _ => 125,
+        }
+    }
+
+    /// What to do about it, when we know.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoSuchImage { .. } => Some(
+                "`bulkhead images` lists what is here; `bulkhead load` and `bulkhead import` bring more".into(),
+            ),
+            Self::NoSuchContainer { .. } => Some("`bulkhead ps -a` lists the containers".into()),
+            Self::NameInUse { name, .. } => Some(format!("`bulkhead rm {name}` removes the other one, or choose another --name")),
+            Self::HostLacks { remedy, .. } => Some(remedy.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// Names the step that a failed call belongs to.
+pub(crate) trait Context<T> {
+    /// `step` completes the sentence "could not ...".
+    fn told(self, step: &str) -> Result<T>;
+}
+
+impl<T> Context<T> for std::result::Result<T, kernel::Errno> {
+    fn told(self, step: &str) -> Result<T> {
+        self.map_err(|errno| Error::Step { step: step.to_owned(), source: kernel::Error::new("system call", errno) })
+    }
+}
+
+impl<T> Context<T> for kernel::Result<T> {
+    fn told(self, step: &str) -> Result<T> {
+        self.map_err(|source| Error::Step { step: step.to_owned(), source })
+    }
+}
+
+impl<T> Context<T> for std::io::Result<T> {
+    fn told(self, step: &str) -> Result<T> {
+        self.map_err(|error| {
+            let errno = kernel::Errno::from_io_error(&error).unwrap_or(kernel::Errno::IO);
+            Error::Step { step: step.to_owned(), source: kernel::Error::new("system call", errno) }
+        })
+    }
+}
+
+impl<T> Context<T> for std::result::Result<T, rusqlite::Error> {
+    fn told(self, step: &str) -> Result<T> {
+        self.map_err(|source| Error::Records { step: step.to_owned(), source })
+    }
+}
+
+impl<T> Context<T> for std::result::Result<T, runtime::view::Error> {
+    fn told(self, _: &str) -> Result<T> {
+        self.map_err(|error| Error::Runtime(error.into()))
+    }
+}

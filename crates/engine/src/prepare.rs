@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From an admitted image and a request to a complete [`Spec`]. Nothing is done to the host here but
+//! looking; every default of a wall is decided here and nowhere else.
+
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+
+use kernel::caps::Caps;
+use kernel::mount::Depth;
+use runtime::cgroup::{DeviceRule, Resources};
+use runtime::danger::Danger;
+use runtime::seccomp;
+use runtime::spec::{
+    Access, Asked, Device, Durability, Exec, FileOwners, GivenFile, HostNames, IdRange, Init, Marks, Mount,
+    NamespaceChoice, Process, Rlimit, Root, Source, Spec, Stdio, Wall,
+};
+
+use crate::admit::Admitted;
+use crate::error::{Error, Result};
+use crate::request::{self, MountSource, RunRequest, SeccompRequest};
+use crate::standing::Standing;
+
+/// What the engine decided about the container before its spec is written.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) slot: u32,
+    /// The container's own directory.
+    pub(crate) directory: PathBuf,
+    /// Directories of the image's layers, the topmost first.
+    pub(crate) layers: Vec<PathBuf>,
+    pub(crate) standing: &'a Standing,
+    /// Rows and columns of the caller's terminal.
+    pub(crate) window: (u16, u16),
+}
+
+/// The complete description of the container that `request` asks for.
+pub(crate) fn prepare(admitted: &Admitted, request: &RunRequest, place: Place<'_>) -> Result<Spec> {
+    let config = &admitted.image().config.config;
+    let hostname = hostname(request, place.id);
+    let root_user = runs_as_root(&user(request, config));
+    let isolation = &request.isolation;
+    let capabilities = capabilities(isolation);
+    Ok(Spec {
+        id: place.id.to_owned(),
+        process: process(request, config, &hostname, place.window)?,
+        root: root(request, &place),
+        mounts: mounts(&request.files)?,
+        devices: devices(&request.files),
+        files: given_files(request, &hostname)?,
+        shm_size: request.files.shm_size.unwrap_or(DEFAULT_SHM),
+        namespaces: namespaces(isolation, &place),
+        names: HostNames { host: hostname, domain: request.process.domainname.clone().unwrap_or_default() },
+        sysctls: sysctls(isolation)?,
+        resources: resources(request, place.standing)?,
+        device_rules: device_rules(&request.files)?,
+        capabilities,
+        seccomp: filter(isolation, capabilities, root_user)?,
+        landlock: wall(isolation.landlock_off.as_ref().or(isolation.privileged.as_ref())),
+        no_new_privileges: wall(isolation.new_privileges.as_ref().or(isolation.privileged.as_ref())),
+        masks: wall(isolation.unmasked.as_ref().or(isolation.privileged.as_ref())),
+        view: wall(isolation.view_host.as_ref()),
+        apparmor: isolation.apparmor.clone(),
+    })
+}
+
+fn wall(lowered: Option<&Danger>) -> Wall<()> {
+    lowered.map_or(Wall::Up(()), |danger| Wall::Down(danger.clone()))
+}
+
+fn hostname(request: &RunRequest, id: &str) -> String {
+    request.process.hostname.clone().unwrap_or_else(|| id.chars().take(12).collect())
+}
+
+fn user(request: &RunRequest, config: &oci::config::Process) -> String {
+    request.process.user.clone().unwrap_or_else(|| config.user.clone())
+}
+
+fn runs_as_root(user: &str) -> Asked {
+    match user.split(':').next() {
+        Some("" | "0" | "root") | None => Asked::ByDefault,
+        Some(_) => Asked::ByPerson,
+    }
+}
+
+fn process(
+    request: &RunRequest,
+    config: &oci::config::Process,
+    hostname: &str,
+    (rows, columns): (u16, u16),
+) -> Result<Process> {
+    let terminal = request.terminal == request::Terminal::Allocate;
+    Ok(Process {
+        args: c_strings(command(request, config)?)?,
+        env: c_strings(environment(request, config, hostname, terminal))?,
+        workdir: workdir(request, config)?,
+        user: user(request, config),
+        groups: request.process.groups.clone(),
+        stdio: match (terminal, request.stdin) {
+            (true, _) => Stdio::Terminal { rows, columns },
+            (false, request::Stdin::Open) => Stdio::Inherit,
+            (false, request::Stdin::Closed) => Stdio::NoInput,
+        },
+        rlimits: rlimits(request),
+        init: match request.process.init {
+            request::Init::None => Init::Program,
+            request::Init::Ours => Init::Ours,
+        },
+    })
+}
+
+/// Docker's rule: `--entrypoint` replaces the image's and drops its command; words after the image
+/// replace the command.
+pub(crate) fn command(request: &RunRequest, config: &oci::config::Process) -> Result<Vec<String>> {
+    let mut words = match &request.process.entrypoint {
+        Some(program) if program.is_empty() => Vec::new(),
+        Some(program) => vec![program.clone()],
+        None => config.entrypoint.clone(),
+    };
+    if !request.command.is_empty() {
+        words.extend(request.command.iter().cloned());
+    } else if request.process.entrypoint.is_none() {
+        words.extend(config.cmd.iter().cloned());
+    }
+    if words.is_empty() {
+        return Err(Error::Invalid {
+            what: format!("no command was given for `{}`", request.image),
+            reason: "the image has neither a command nor an entrypoint; name a program after the image".into(),
+        });
+    }
+    Ok(words)
+}
+
+/// The image's variables, then what Docker adds, then the person's; a bare name without a value
+/// takes one away.
+fn environment(request: &RunRequest, config: &oci::config::Process, hostname: &str, terminal: bool) -> Vec<String> {
+    let mut variables: Vec<(String, String)> = vec![
+        ("PATH".to_owned(), DEFAULT_PATH.to_owned()),
+        ("HOSTNAME".to_owned(), hostname.to_owned()),
+    ];
+    if terminal {
+        variables.push(("TERM".to_owned(), "xterm".to_owned()));
+    }
+    let mut set = |name: &str, value: Option<&str>| {
+        variables.retain(|(known, _)| known != name || value.is_some());
+        match (variables.iter_mut().find(|(known, _)| known == name), value) {
+            (Some((_, old)), Some(value)) => *old = value.to_owned(),
+            (None, Some(value)) => variables.push((name.to_owned(), value.to_owned())),
+            (_, None) => {}
+        }
+    };
+    for entry in &config.env {
+        let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
+        set(name, Some(value));
+    }
+    for (name, value) in &request.process.env {
+        set(name, value.as_deref());
+    }
+    variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+fn workdir(request: &RunRequest, config: &oci::config::Process) -> Result<PathBuf> {
+    let path = match &request.process.workdir {
+        Some(path) => path.as_str(),
+        None if config.working_dir.is_empty() => "/",
+        None => config.working_dir.as_str(),
+    };
+    if path.starts_with('/') {
+        return Ok(PathBuf::from(path));
+    }
+    Err(Error::Invalid { what: format!("the working directory '{path}' is invalid"), reason: "it needs to be an absolute path".into() })
+}
+
+fn rlimits(request: &RunRequest) -> Vec<Rlimit> {
+    let asked = request.process.ulimits.iter().map(|limit| Rlimit {
+        name: limit.name.clone(),
+        soft: limit.soft,
+        hard: limit.hard,
+        asked: Asked::ByPerson,
+    });
+    let mut limits: Vec<Rlimit> = asked.collect();
+    for (name, soft, hard) in DEFAULT_RLIMITS {
+        if !limits.iter().any(|limit| limit.name == name) {
+            limits.push(Rlimit { name: name.into(), soft: Some(soft), hard: Some(hard), asked: Asked::ByDefault });
+        }
+    }
+    limits
+}
+
+fn root(request: &RunRequest, place: &Place<'_>) -> Root {
+    Root {
+        layers: place.layers.clone(),
+        writable: place.directory.clone(),
+        access: access(request.files.root),
+        durability: match request.afterwards {
+            request::Afterwards::Remove => Durability::Volatile,
+            request::Afterwards::Keep => Durability::Kept,
+        },
+        marks: match place.standing {
+            Standing::Root => Marks::Trusted,
+            Standing::Rootless { .. } => Marks::User,
+        },
+    }
+}
+
+fn access(access: request::RootAccess) -> Access {
+    match access {
+        request::RootAccess::ReadOnly => Access::ReadOnly,
+        request::RootAccess::ReadWrite => Access::ReadWrite,
+    }
+}
+
+fn mounts(files: &request::FilesRequest) -> Result<Vec<Mount>> {
+    files.mounts.iter().map(mount).collect()
+}
+
+fn mount(asked: &request::MountRequest) -> Result<Mount> {
+    let target = clean(&asked.target)?;
+    if target == Path::new("/") || target.starts_with("/proc") {
+        return Err(Error::Invalid {
+            what: format!("mount point `{}`", asked.target),
+            reason: "a mount over / or below /proc would replace what the walls rely on (CVE-2015-3631)".into(),
+        });
+    }
+    let (source, exec) = match &asked.source {
+        MountSource::Bind { source, missing, recursive } => {
+            if *missing == request::Missing::MakeDirectory && !source.exists() {
+                std::fs::create_dir_all(source).map_err(|error| Error::Invalid {
+                    what: format!("making the mount source {}", source.display()),
+                    reason: error.to_string(),
+                })?;
+            }
+            let depth = match recursive {
+                request::Recursive::Yes => Depth::Recursive,
+                request::Recursive::No => Depth::Single,
+            };
+            (Source::Bind { path: source.clone(), depth }, Exec::Allowed)
+        }
+        MountSource::Tmpfs { size, mode } => {
+            (Source::Tmpfs { size: *size, mode: mode.unwrap_or(0o1777) }, Exec::Refused)
+        }
+    };
+    Ok(Mount {
+        target,
+        source,
+        access: access(asked.access),
+        exec: match asked.exec {
+            Some(request::Exec::Allowed) => Exec::Allowed,
+            Some(request::Exec::Refused) => Exec::Refused,
+            None => exec,
+        },
+        propagation: match asked.propagation {
+            None | Some(request::Propagation::Private | request::Propagation::RPrivate) => 0,
+            Some(request::Propagation::Slave | request::Propagation::RSlave) => kernel::mount::SLAVE,
+            Some(request::Propagation::Shared | request::Propagation::RShared) => kernel::mount::SHARED,
+        },
+    })
+}
+
+/// An absolute path without `.`, `..` and doubled slashes.
+fn clean(path: &str) -> Result<PathBuf> {
+    let mut clean = PathBuf::from("/");
+    if !path.starts_with('/') {
+        return Err(Error::Invalid { what: format!("mount point `{path}`"), reason: "it must be an absolute path".into() });
+    }
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                return Err(Error::Invalid { what: format!("mount point `{path}`"), reason: "it must not contain `..`".into() });
+            }
+            name => clean.push(name),
+        }
+    }
+    Ok(clean)
+}
+
+fn devices(files: &request::FilesRequest) -> Vec<Device> {
+    files.devices.iter().map(|device| Device { source: device.source.clone(), target: device.target.clone().into() }).collect()
+}
+
+fn device_rules(files: &request::FilesRequest) -> Result<Vec<DeviceRule>> {
+    let mut rules = runtime::cgroup::default_devices();
+    for device in &files.devices {
+        rules.push(DeviceRule::for_node(&device.source, &device.access)?);
+    }
+    Ok(rules)
+}
+
+fn given_files(request: &RunRequest, hostname: &str) -> Result<Vec<GivenFile>> {
+    let host_network = request.isolation.network_host.is_some();
+    let hosts = if host_network { host_file("/etc/hosts")? } else { hosts(hostname) };
+    let resolver = if host_network { host_file("/etc/resolv.conf")? } else { Vec::new() };
+    let files = [
+        ("/etc/hostname", format!("{hostname}\n").into_bytes()),
+        ("/etc/hosts", hosts),
+        ("/etc/resolv.conf", resolver),
+    ];
+    // A person's own mount at the same place wins.
+    let taken = |target: &str| request.files.mounts.iter().any(|mount| mount.target == target);
+    Ok(files
+        .into_iter()
+        .filter(|(target, _)| !taken(target))
+        .map(|(target, content)| GivenFile { target: target.into(), content })
+        .collect())
+}
+
+fn hosts(hostname: &str) -> Vec<u8> {
+    format!(
+        "127.0.0.1\tlocalhost {hostname}\n::1\tlocalhost ip6-localhost ip6-loopback {hostname}\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+    )
+    .into_bytes()
+}
+
+fn host_file(path: &str) -> Result<Vec<u8>> {
+    match std::fs::read(path) {
+        Ok(content) => Ok(content),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::Invalid { what: format!("reading the host's {path}"), reason: error.to_string() }),
+    }
+}
+
+fn namespaces(isolation: &request::IsolationRequest, place: &Place<'_>) -> NamespaceChoice {
+    let user = match &isolation.userns_host {
+        Some(danger) => Wall::Down(danger.clone()),
+        None => Wall::Up(place.standing.range(place.slot)),
+    };
+    NamespaceChoice {
+        user,
+        pid: wall(isolation.pid_host.as_ref()),
+        ipc: wall(isolation.ipc_host.as_ref()),
+        uts: wall(isolation.uts_host.as_ref()),
+        cgroup: wall(isolation.cgroupns_host.as_ref()),
+        network: wall(isolation.network_host.as_ref()),
+        time: wall(isolation.view_host.as_ref()),
+    }
+}
+
+impl Standing {
+    /// The ids of the container in `slot`.
+    fn range(&self, slot: u32) -> IdRange {
+        match self {
+            Self::Root => IdRange { first: FIRST_ID + slot * RANGE, count: RANGE, files: FileOwners::Mapped },
+            // The person's own ids were mapped when the engine entered its user namespace.
+            Self::Rootless { count, .. } => IdRange { first: 0, count: *count, files: FileOwners::Outer },
+        }
+    }
+}
+
+fn sysctls(isolation: &request::IsolationRequest) -> Result<Vec<(String, String)>> {
+    for (name, value) in &isolation.sysctls {
+        let namespaced = (name.starts_with("net.") && isolation.network_host.is_none())
+            || (IPC_SYSCTLS.contains(&name.as_str()) || name.starts_with("fs.mqueue.")) && isolation.ipc_host.is_none();
+        if !namespaced {
+            return Err(Error::Invalid {
+                what: format!("--sysctl {name}"),
+                reason: "it is not namespaced (or its namespace is shared with the host), so it would change the host".into(),
+            });
+        }
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t');
+        let dotted = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) && !name.contains("..");
+        // CVE-2022-0811: a value that smuggles a second setting.
+        if !dotted || !plain(value) || value.contains(['+', '=']) {
+            return Err(Error::Invalid { what: format!("--sysctl {name}={value}"), reason: "name or value has characters that no setting needs".into() });
+        }
+    }
+    Ok(isolation.sysctls.clone())
+}
+
+fn resources(request: &RunRequest, standing: &Standing) -> Result<Resources> {
+    let mut resources = request.limits.resources.clone();
+    crate::limits::fill_in(&mut resources, &request.limits, standing)?;
+    Ok(resources)
+}
+
+fn capabilities(isolation: &request::IsolationRequest) -> Caps {
+    let named = |name: &str| if name == "ALL" { Caps::all() } else { Caps::named(name).unwrap_or(Caps::EMPTY) };
+    if isolation.privileged.is_some() {
+        return Caps::all();
+    }
+    let start = if isolation.cap_drop.iter().any(|name| name == "ALL") {
+        Caps::EMPTY
+    } else {
+        runtime::policy::default_capabilities()
+    };
+    let added = isolation.cap_add.iter().fold(start, |set, (name, _)| set.with(named(name)));
+    isolation.cap_drop.iter().filter(|name| *name != "ALL").fold(added, |set, name| set.without(named(name)))
+}
+
+fn filter(isolation: &request::IsolationRequest, capabilities: Caps, _: Asked) -> Result<Wall<seccomp::Program>> {
+    if let Some(danger) = &isolation.privileged {
+        return Ok(Wall::Down(danger.clone()));
+    }
+    match &isolation.seccomp {
+        SeccompRequest::Off(danger) => Ok(Wall::Down(danger.clone())),
+        SeccompRequest::Default => crate::filter::default(capabilities, isolation.view_host.is_none()).map(Wall::Up),
+        SeccompRequest::Profile { path, json } => crate::filter::profile(path, json, capabilities).map(Wall::Up),
+    }
+}
+
+fn c_strings(texts: Vec<String>) -> Result<Vec<CString>> {
+    texts
+        .into_iter()
+        .map(|text| {
+            CString::new(text).map_err(|error| Error::Invalid {
+                what: "an argument or variable".into(),
+                reason: format!("it has a zero byte at position {}", error.nul_position()),
+            })
+        })
+        .collect()
+}
+
+/// The first host id of the first container. From here to 2^31 no distribution or systemd hands ids
+/// out (systemd, UIDS-GIDS.md: 1879048192 to 2147483647 are unused).
+pub(crate) const FIRST_ID: u32 = 0x7000_0000;
+/// Ids of one container.
+pub(crate) const RANGE: u32 = 65_536;
+/// Docker's default for `/dev/shm`.
+const DEFAULT_SHM: u64 = 64 << 20;
+/// Docker's default.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Name, soft, hard. Programs that need more files raise the soft limit themselves; a core dump would
+/// write the container's memory where the host's core_pattern says.
+const DEFAULT_RLIMITS: [(&str, u64, u64); 2] = [("nofile", 1024, 524_288), ("core", 0, 0)];
+/// ipc_namespaces(7).
+const IPC_SYSCTLS: [&str; 8] = [
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+    "kernel.shm_rmid_forced",
+];

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `run`: the table of contents of a container's life, one line per stop.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use runtime::clock::Clock;
+use runtime::launch;
+use store::Image;
+
+use crate::admit::{self, Admitted, Provenance};
+use crate::error::{Context, Error, Result};
+use crate::monitor::{self, Exit, Streams};
+use crate::prepare::{self, Place};
+use crate::records::{Details, NewRecord};
+use crate::request::{Afterwards, RunRequest};
+use crate::{Engine, directory, lowered, name};
+
+impl Engine {
+    /// Runs a container from `request` until its first process has ended.
+    ///
+    /// On any error nothing is left of it: no process, no mount, no cgroup, no record. `clock` takes
+    /// the time of each stop.
+    pub fn run(&mut self, request: &RunRequest, streams: &Streams<'_>, clock: &mut Clock) -> Result<Exit> {
+        let image = self.resolve(&request.image)?;
+        clock.stamp("image found");
+        let admitted = admit::admit(image, Provenance::LoadedHere)?;
+        let berth = self.reserve(request, admitted.image())?;
+        clock.stamp("name and ids reserved");
+        let lived = self.live(&berth, admitted, request, streams, clock);
+        match lived {
+            Ok(exit) => self.leave(berth, exit, request.afterwards)?,
+            Err(_) => self.give_back(berth)?,
+        }
+        clock.stamp("cleaned up");
+        lived
+    }
+
+    /// From a plan to the exit of the first process. Whatever happens, no process and no cgroup of
+    /// the container is left afterwards.
+    fn live(
+        &self,
+        berth: &Berth,
+        admitted: Admitted,
+        request: &RunRequest,
+        streams: &Streams<'_>,
+        clock: &mut Clock,
+    ) -> Result<Exit> {
+        let spec = prepare::prepare(&admitted, request, self.place(berth, admitted.image(), streams))?;
+        clock.stamp("container planned");
+        let signals = monitor::take_signals()?;
+        let mut running = launch::launch(&spec, &self.hierarchy, clock)?;
+        drop((spec, admitted));
+        kernel::process::trim_memory();
+        let recorded = self.records.started(&berth.id, running.child.pid);
+        clock.stamp("start recorded");
+        let exit = recorded.and_then(|()| monitor::attend(&mut running, streams, &signals));
+        clock.stamp("program ended");
+        directory::clear(running)?;
+        exit
+    }
+
+    fn resolve(&self, name: &str) -> Result<Image> {
+        self.store.image(name)?.ok_or_else(|| Error::NoSuchImage { name: name.to_owned() })
+    }
+
+    /// Takes a directory, a name and a range of ids.
+    fn reserve(&mut self, request: &RunRequest, image: &Image) -> Result<Berth> {
+        let id = name::new_id()?;
+        let name = match &request.name {
+            Some(name) => checked_name(name)?,
+            None => name::made_up()?,
+        };
+        let command = prepare::command(request, &image.config.config)?.join(" ");
+        let details = self.details(request);
+        let image_id = image.id.to_string();
+        let home = directory::Home::make(&self.containers, &id)?;
+        let slot = self.records.insert(&NewRecord {
+            id: &id,
+            name: &name,
+            image: &image_id,
+            image_name: &request.image,
+            command: &command,
+            removed_afterwards: request.afterwards == Afterwards::Remove,
+            details: &details,
+        });
+        match slot {
+            Ok(slot) => {
+                let berth = Berth { id, slot, home };
+                match &request.cidfile {
+                    Some(path) => match write_cidfile(path, &berth.id) {
+                        Ok(()) => Ok(berth),
+                        Err(error) => self.give_back(berth).and(Err(error)),
+                    },
+                    None => Ok(berth),
+                }
+            }
+            Err(error) => home.remove().and(Err(error)),
+        }
+    }
+
+    fn details(&self, request: &RunRequest) -> Details {
+        Details {
+            labels: request.labels.clone(),
+            lowered: lowered::walls(request),
+            absent: self.absent_walls(),
+            workdir: request.process.workdir.clone().unwrap_or_default(),
+            user: request.process.user.clone().unwrap_or_default(),
+        }
+    }
+
+    fn place<'a>(&'a self, berth: &'a Berth, image: &Image, streams: &Streams<'_>) -> Place<'a> {
+        let window = match kernel::rustix::termios::tcgetwinsize(streams.output) {
+            Ok(size) => (size.ws_row, size.ws_col),
+            // Not a terminal: the container's starts without a size.
+            Err(_) => (0, 0),
+        };
+        Place {
+            id: &berth.id,
+            slot: berth.slot,
+            directory: directory::path(&self.containers, &berth.id),
+            layers: image.layers.iter().rev().map(|layer| self.store.layer_path(layer)).collect(),
+            standing: &self.standing,
+            window,
+        }
+    }
+
+    fn leave(&self, berth: Berth, exit: Exit, afterwards: Afterwards) -> Result<()> {
+        match afterwards {
+            Afterwards::Keep => self.records.ended(&berth.id, Some(exit.code)),
+            Afterwards::Remove => self.give_back(berth),
+        }
+    }
+
+    fn give_back(&self, berth: Berth) -> Result<()> {
+        berth.home.remove()?;
+        self.records.remove(&berth.id)
+    }
+}
+
+/// A place in the record and on disk for one container. Its lock is held until it is dropped; what a
+/// killed process left of it is found by the next command's sweep.
+#[derive(Debug)]
+struct Berth {
+    id: String,
+    slot: u32,
+    home: directory::Home,
+}
+
+fn checked_name(name: &str) -> Result<String> {
+    match oci::name::ContainerName::parse(name) {
+        Ok(name) => Ok(name.to_string()),
+        Err(error) => Err(Error::Invalid { what: format!("--name {name}"), reason: error.to_string() }),
+    }
+}
+
+fn write_cidfile(path: &Path, id: &str) -> Result<()> {
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    match file.and_then(|mut file| file.write_all(id.as_bytes())) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(Error::Invalid {
+            what: format!("--cidfile {}", path.display()),
+            reason: "the file exists already; another container may be using it".into(),
+        }),
+        other => other.told("write the cidfile"),
+    }
+}

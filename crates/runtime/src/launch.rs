@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The parent half of a launch: from a [`Spec`] to a running, confined process.
+//!
+//! The order is chosen for speed as well: the new process starts early and joins its cgroups while
+//! this one maps its ids and joins the layers.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use kernel::fork::{Child, Namespaces, Side};
+use kernel::mount::{self, Attributes, Depth};
+use kernel::rustix::fs::{CWD, FileType, Mode, OFlags};
+use kernel::rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+
+use crate::cgroup::{Cgroup, Hierarchy};
+use crate::clock::Clock;
+use crate::confine::{self, Jail};
+use crate::error::{Error, Result, Step};
+use crate::mounts::{Sources, file_type};
+use crate::plan::{self, Operation, StagedFile};
+use crate::spec::{FileOwners, IdRange, Source, Spec, Stdio, Wall};
+use crate::stage::Stage;
+use crate::wire::{self, Report};
+use crate::rootfs;
+use crate::view::View;
+
+/// A container whose program runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Its first process.
+    pub child: Child,
+    /// Its cgroup, to be removed when it has ended.
+    pub cgroup: Cgroup,
+    /// Our ends of its standard streams: input, output, errors.
+    pub streams: [Option<OwnedFd>; 3],
+    /// The master side of its terminal.
+    pub terminal: Option<OwnedFd>,
+    /// Answers to system calls about its limits, and the files that show them.
+    pub view: Option<View>,
+}
+
+/// Starts the container that `spec` describes. When this returns, the program runs (its execve has
+/// succeeded); on any error nothing is left: no process, no cgroup, no mount.
+pub fn launch(spec: &Spec, hierarchy: &Hierarchy, clock: &mut Clock) -> Result<Running> {
+    let owner = outer_root(spec);
+    rootfs::make_writable(&spec.root, owner)?;
+    let cgroup = Cgroup::create(hierarchy, &spec.id, &spec.resources, &spec.device_rules)?;
+    clock.stamp("cgroup made");
+    let started = start(spec, cgroup, owner, clock);
+    clock.stamp("program started");
+    started
+}
+
+fn start(spec: &Spec, cgroup: Cgroup, owner: (u32, u32), clock: &mut Clock) -> Result<Running> {
+    let mut cgroup = Guard::new(cgroup);
+    let mut view = match spec.view {
+        Wall::Up(()) => Some(View::new(&spec.resources, cgroup.get())?),
+        Wall::Down(_) => None,
+    };
+    clock.stamp("view drawn");
+    let files = staged_files(spec, view.as_ref());
+    let stage = Stage::new(&files, spec.files.len(), owner)?;
+    let targets: Vec<PathBuf> = files.into_iter().map(|file| file.target).collect();
+    let operations = plan::mounts(spec, &targets, spec.files.len());
+    let mut sources = open_sources(spec, &operations, stage.tree)?;
+    sources.cgroups = cgroup.get().views()?;
+    clock.stamp("sources opened");
+    let (ours, theirs) = kernel::socket::pair().step(|| "make the launch socket")?;
+    let memfd_noexec = open_memfd_noexec()?;
+    let (streams, inner) = pipes(spec.process.stdio, owner)?;
+    let side = kernel::fork::clone(namespaces(spec), cgroup.get().clone_into()).step(|| "start a process in its namespaces")?;
+    let child = match side {
+        Side::Parent(child) => Started::new(child),
+        Side::Child => {
+            drop(ours);
+            confine::enter(Jail {
+                spec,
+                plan: &operations,
+                cgroups: cgroup.get().join(),
+                memfd_noexec,
+                sources: Some(sources),
+                socket: theirs,
+                streams: inner,
+                clock: clock.fresh(),
+                tree: None,
+                user: None,
+            })
+        }
+    };
+    clock.stamp("process made");
+    drop((theirs, inner, memfd_noexec));
+    map_ids(spec, child.get())?;
+    tell(&ours, None, clock)?;
+    let user_namespace = user_namespace(spec, child.get())?;
+    map_binds(&sources, user_namespace.as_ref());
+    let root = rootfs::mount(&spec.root, user_namespace.as_ref().map(AsFd::as_fd))?;
+    clock.stamp("root file system mounted");
+    tell(&ours, Some(root.as_fd()), clock)?;
+    drop((root, sources));
+    let heard = listen(&ours, clock)?;
+    if let (Some(view), Some(listener)) = (&mut view, heard.listener) {
+        view.answer_on(listener);
+    }
+    if let Some(view) = &mut view {
+        view.keep(stage.files.into_iter().skip(spec.files.len()).collect());
+    }
+    Ok(Running { child: child.keep(), cgroup: cgroup.keep(), streams, terminal: heard.terminal, view })
+}
+
+/// Tells the child to go on. When it is gone already, the reason that it left is the error.
+fn tell(socket: &OwnedFd, fd: Option<BorrowedFd<'_>>, clock: &mut Clock) -> Result<()> {
+    match wire::go_on(socket.as_fd(), fd) {
+        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::PIPE => {
+            listen(socket, clock)?;
+            Err(Error::Died { how: "it gave no reason".into() })
+        }
+        other => other,
+    }
+}
+
+/// What the child sent before its program started.
+#[derive(Debug, Default)]
+struct Heard {
+    terminal: Option<OwnedFd>,
+    listener: Option<OwnedFd>,
+}
+
+fn listen(socket: &OwnedFd, clock: &mut Clock) -> Result<Heard> {
+    let mut heard = Heard::default();
+    while let Some((report, fd)) = wire::hear(socket.as_fd())? {
+        match report {
+            Report::Terminal => heard.terminal = fd,
+            Report::Listener => heard.listener = fd,
+            Report::Times(times) => clock.take_in(times),
+            Report::Failed(failure) => return Err(failure.into()),
+        }
+    }
+    Ok(heard)
+}
+
+/// The host ids of the container's root.
+fn outer_root(spec: &Spec) -> (u32, u32) {
+    match spec.namespaces.user {
+        Wall::Up(range) => (range.first, range.first),
+        Wall::Down(_) => (0, 0),
+    }
+}
+
+fn namespaces(spec: &Spec) -> Namespaces {
+    let choice = &spec.namespaces;
+    let mut all = Namespaces::MOUNT;
+    for (wall, namespace) in [
+        (choice.user.up().is_some(), Namespaces::USER),
+        (choice.pid.up().is_some(), Namespaces::PID),
+        (choice.ipc.up().is_some(), Namespaces::IPC),
+        (choice.uts.up().is_some(), Namespaces::UTS),
+        (choice.network.up().is_some(), Namespaces::NET),
+    ] {
+        if wall {
+            all = all.and(namespace);
+        }
+    }
+    all
+}
+
+fn map_ids(spec: &Spec, child: &Child) -> Result<()> {
+    let Wall::Up(IdRange { first, count, .. }) = spec.namespaces.user else { return Ok(()) };
+    for file in ["uid_map", "gid_map"] {
+        let path = format!("/proc/{}/{file}", child.pid);
+        let step = || format!("map ids {first} to {} for the container", first.saturating_add(count - 1));
+        let file = kernel::rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).step(step)?;
+        kernel::rustix::io::write(&file, format!("0 {first} {count}").as_bytes()).step(step)?;
+    }
+    Ok(())
+}
+
+/// The switch that the child sets for its own pid namespace. Kernels before 6.3 have none, and only
+/// the host's root may open it.
+fn open_memfd_noexec() -> Result<Option<OwnedFd>> {
+    match kernel::rustix::fs::open("/proc/sys/vm/memfd_noexec", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(file) => Ok(Some(file)),
+        Err(kernel::Errno::NOENT | kernel::Errno::ACCESS | kernel::Errno::ROFS) => Ok(None),
+        Err(errno) => Err(errno).step(|| "open vm.memfd_noexec"),
+    }
+}
+
+/// The container's user namespace, when files carry ids that have to be mapped through it.
+fn user_namespace(spec: &Spec, child: &Child) -> Result<Option<OwnedFd>> {
+    match spec.namespaces.user {
+        Wall::Up(IdRange { files: FileOwners::Mapped, .. }) => {
+            let path = format!("/proc/{}/ns/user", child.pid);
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            kernel::rustix::fs::open(&path, flags, Mode::empty()).step(|| "open the container's user namespace").map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Maps owners of bind mounts, so that the container's root owns what the host's root owns there.
+///
+/// A file system that cannot map shows its files as nobody's, which only takes rights away, so
+/// that is no failure.
+fn map_binds(sources: &Sources, user_namespace: Option<&OwnedFd>) {
+    let Some(user_namespace) = user_namespace else { return };
+    for tree in sources.binds.iter().flatten() {
+        let attributes = Attributes { id_map: Some(user_namespace.as_fd()), ..Attributes::default() };
+        if mount::set_attributes(tree.as_fd(), &attributes, Depth::Recursive).is_err() {
+            drop(mount::set_attributes(tree.as_fd(), &attributes, Depth::Single));
+        }
+    }
+}
+
+fn staged_files(spec: &Spec, view: Option<&View>) -> Vec<StagedFile> {
+    let given = spec.files.iter().map(|file| StagedFile { target: file.target.clone(), content: file.content.clone() });
+    let shown = view.into_iter().flat_map(View::files);
+    given.chain(shown).collect()
+}
+
+/// Opens everything of the host that the container will be given, while paths still mean the
+/// host's.
+fn open_sources(spec: &Spec, operations: &[Operation], stage: OwnedFd) -> Result<Sources> {
+    let mut binds = Vec::with_capacity(spec.mounts.len() + 1);
+    for (index, mount) in spec.mounts.iter().enumerate() {
+        binds.push(match &mount.source {
+            Source::Bind { path, depth } => Some(open_bind(path, *depth, attributes_of(operations, index))?),
+            Source::Tmpfs { .. } => None,
+        });
+    }
+    if let Wall::Down(_) = spec.namespaces.network {
+        let attributes = attributes_of(operations, spec.mounts.len());
+        binds.push(Some(open_bind(Path::new("/sys"), Depth::Single, attributes)?));
+    }
+    let mut devices = Vec::new();
+    for operation in operations {
+        if let Operation::Device { source, .. } = operation {
+            devices.push((source.clone(), open_device(source)?));
+        }
+    }
+    Ok(Sources { stage, binds, devices, cgroups: crate::cgroup::Views::None })
+}
+
+fn attributes_of(operations: &[Operation], wanted: usize) -> u64 {
+    let found = operations.iter().find_map(|operation| match operation {
+        Operation::Bind { index, attributes, .. } if *index == wanted => Some(*attributes),
+        _ => None,
+    });
+    found.unwrap_or(mount::NOSUID | mount::NODEV | mount::RDONLY)
+}
+
+fn open_bind(path: &Path, depth: Depth, attributes: u64) -> Result<OwnedFd> {
+    let tree = match mount::clone_tree(CWD, path, depth) {
+        Err(error) if matches!(error.errno, kernel::Errno::NOENT | kernel::Errno::NOTDIR) => {
+            return Err(Error::SourceMissing { what: "mount source", path: path.to_owned() });
+        }
+        other => other.step(|| format!("open the mount source {}", path.display()))?,
+    };
+    let private = Attributes { set: attributes, propagation: mount::PRIVATE, ..Attributes::default() };
+    mount::set_attributes(tree.as_fd(), &private, depth).step(|| format!("protect the mount {}", path.display()))?;
+    Ok(tree)
+}
+
+/// A clone of the mount of one device node, checked to be a device.
+fn open_device(path: &Path) -> Result<OwnedFd> {
+    let tree = match mount::clone_tree(CWD, path, Depth::Single) {
+        Err(error) if error.errno == kernel::Errno::NOENT => {
+            return Err(Error::SourceMissing { what: "device", path: path.to_owned() });
+        }
+        other => other.step(|| format!("open the device {}", path.display()))?,
+    };
+    match file_type(tree.as_fd()).step(|| format!("look at {}", path.display()))? {
+        FileType::CharacterDevice | FileType::BlockDevice => {}
+        _ => {
+            return Err(Error::Refused { what: format!("device {}", path.display()), reason: "it is not a device".into() });
+        }
+    }
+    let locked = Attributes { set: mount::NOSUID | mount::NOEXEC, propagation: mount::PRIVATE, ..Attributes::default() };
+    mount::set_attributes(tree.as_fd(), &locked, Depth::Single).step(|| format!("protect {}", path.display()))?;
+    Ok(tree)
+}
+
+type Streams = [Option<OwnedFd>; 3];
+
+/// Pipes for the standard streams: our ends and the container's. The container never gets the
+/// caller's own descriptors: those may be a terminal of the host, or a file that could be opened
+/// again through /proc/self/fd with other rights.
+fn pipes(stdio: Stdio, owner: (u32, u32)) -> Result<(Streams, Streams)> {
+    if let Stdio::Terminal { .. } = stdio {
+        return Ok(([None, None, None], [None, None, None]));
+    }
+    let pipe = || -> Result<(OwnedFd, OwnedFd)> {
+        let step = || "make a pipe for the standard streams";
+        let (read, write) =
+            kernel::rustix::pipe::pipe_with(kernel::rustix::pipe::PipeFlags::CLOEXEC).step(step)?;
+        let (user, group) = (kernel::rustix::fs::Uid::from_raw(owner.0), kernel::rustix::fs::Gid::from_raw(owner.1));
+        kernel::rustix::fs::fchown(&read, Some(user), Some(group)).step(step)?;
+        Ok((read, write))
+    };
+    let (output_read, output_write) = pipe()?;
+    let (error_read, error_write) = pipe()?;
+    let (ours, theirs) = match stdio {
+        Stdio::Inherit => {
+            let (read, write) = pipe()?;
+            (Some(write), Some(read))
+        }
+        _ => (None, None),
+    };
+    Ok(([ours, Some(output_read), Some(error_read)], [theirs, Some(output_write), Some(error_write)]))
+}
+
+/// A started child that is killed and reaped unless the launch succeeds.
+struct Started(Option<Child>);
+
+impl Started {
+    fn new(child: Child) -> Self {
+        Self(Some(child))
+    }
+
+    fn get(&self) -> &Child {
+        self.0.as_ref().expect("taken only by keep")
+    }
+
+    fn keep(mut self) -> Child {
+        self.0.take().expect("taken only here")
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(child) = &self.0 {
+            end(child.pidfd.as_fd());
+        }
+    }
+}
+
+/// Kills and reaps. Both can only fail when the process is gone already.
+fn end(pidfd: BorrowedFd<'_>) {
+    drop(pidfd_send_signal(pidfd, Signal::KILL));
+    drop(waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED));
+}
+
+/// A cgroup that is removed unless the launch succeeds.
+struct Guard(Option<Cgroup>);
+
+impl Guard {
+    fn new(cgroup: Cgroup) -> Self {
+        Self(Some(cgroup))
+    }
+
+    fn get(&self) -> &Cgroup {
+        self.0.as_ref().expect("taken only by keep")
+    }
+
+    fn keep(&mut self) -> Cgroup {
+        self.0.take().expect("taken only here")
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(cgroup) = self.0.take() {
+            // The error that brought us here is the one to tell; what stays is found by the next
+            // command's sweep.
+            drop(cgroup.remove());
+        }
+    }
+}
+
+/// The pid of `child` in the form that rustix wants.
+pub fn pid(child: &Child) -> Option<Pid> {
+    Pid::from_raw(child.pid)
+}

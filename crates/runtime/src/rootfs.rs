@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Layers joined into one root file system, as a detached overlay mount.
+//!
+//! Layers are shared by all containers that use them and carry the image's own ids; each container
+//! gets an id-mapped clone of each, so that nothing is ever chowned. The writable layer belongs to
+//! the container's root. All directories are handed over as descriptors of detached mounts, so the
+//! container's mountinfo shows no path of the host.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use kernel::mount::{self, Attributes, Depth, FsOption};
+use kernel::rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
+use kernel::rustix::mount::MountAttrFlags;
+
+use crate::error::{Error, Result, Step};
+use crate::spec::{Durability, Marks, Root};
+
+/// The writable layer's two directories, owned by `owner`, made before anything is mounted.
+pub(crate) fn make_writable(root: &Root, owner: (u32, u32)) -> Result<()> {
+    for name in [UPPER, WORK] {
+        let path = root.writable.join(name);
+        match kernel::rustix::fs::mkdir(&path, Mode::from_raw_mode(0o755)) {
+            Ok(()) => {}
+            Err(kernel::Errno::EXIST) => continue,
+            Err(errno) => return Err(errno).step(|| format!("make {}", path.display())),
+        }
+        let (user, group) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
+        kernel::rustix::fs::chown(&path, Some(user), Some(group)).step(|| format!("hand over {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Mounts `root` with the layers mapped through `id_map`, when given. The result is detached.
+pub(crate) fn mount(root: &Root, id_map: Option<BorrowedFd<'_>>) -> Result<OwnedFd> {
+    if root.layers.is_empty() || root.layers.len() > MAX_LAYERS {
+        return Err(Error::Refused {
+            what: format!("an image of {} layers", root.layers.len()),
+            reason: format!("overlayfs joins 1 to {MAX_LAYERS}"),
+        });
+    }
+    let layers = root.layers.iter().map(|path| layer(path, id_map)).collect::<Result<Vec<_>>>()?;
+    match by_descriptor(root, &layers) {
+        // Linux before 6.13 takes directories by name only.
+        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::INVAL => by_name(root, &layers),
+        other => other,
+    }
+}
+
+fn by_descriptor(root: &Root, layers: &[OwnedFd]) -> Result<OwnedFd> {
+    let writable = detached(&root.writable)?;
+    let upper = beneath(&writable, UPPER)?;
+    let work = beneath(&writable, WORK)?;
+    let mut options: Vec<FsOption<'_>> =
+        layers.iter().map(|layer| FsOption::Fd("lowerdir+", layer.as_fd())).collect();
+    options.push(FsOption::Fd("upperdir", upper.as_fd()));
+    options.push(FsOption::Fd("workdir", work.as_fd()));
+    overlay(root, options)
+}
+
+/// The same for older kernels: the mapped layers are attached in a mount namespace of this process's
+/// own, so the host sees nothing and nothing is left when it is killed. Names are relative, so they
+/// are short (an option's text ends at 255 bytes) and tell nothing of the host.
+fn by_name(root: &Root, layers: &[OwnedFd]) -> Result<OwnedFd> {
+    let step = || "join the image's layers by name";
+    kernel::fork::unshare(kernel::fork::Namespaces::MOUNT).step(step)?;
+    let old = kernel::rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).step(step)?;
+    let private = Attributes { propagation: mount::PRIVATE, ..Attributes::default() };
+    mount::set_attributes(old.as_fd(), &private, Depth::Recursive).step(step)?;
+    let writable = kernel::rustix::fs::open(&root.writable, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .step(step)?;
+    let mut names = Vec::new();
+    for (index, layer) in layers.iter().enumerate() {
+        let name = format!("l{index}");
+        match kernel::rustix::fs::mkdirat(&writable, &name, Mode::from_raw_mode(0o700)) {
+            Ok(()) | Err(kernel::Errno::EXIST) => {}
+            Err(errno) => return Err(errno).step(step),
+        }
+        mount::attach(layer.as_fd(), beneath(&writable, &name)?.as_fd()).step(step)?;
+        names.push(name);
+    }
+    let here = kernel::rustix::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).step(step)?;
+    kernel::rustix::process::fchdir(&writable).step(step)?;
+    let lower = names.join(":");
+    let options =
+        vec![FsOption::Text("lowerdir", &lower), FsOption::Text("upperdir", UPPER), FsOption::Text("workdir", WORK)];
+    let joined = overlay(root, options);
+    kernel::rustix::process::fchdir(&here).step(step)?;
+    joined
+}
+
+fn overlay(root: &Root, mut options: Vec<FsOption<'_>>) -> Result<OwnedFd> {
+    if root.durability == Durability::Volatile {
+        options.push(FsOption::Flag("volatile"));
+    }
+    if root.marks == Marks::User {
+        options.push(FsOption::Flag("userxattr"));
+    }
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    mount::new_filesystem("overlay", &options, attributes).step(|| "join the image's layers")
+}
+
+fn layer(path: &Path, id_map: Option<BorrowedFd<'_>>) -> Result<OwnedFd> {
+    let tree = detached(path)?;
+    if id_map.is_some() {
+        let attributes = Attributes { id_map, set: mount::RDONLY, ..Attributes::default() };
+        mount::set_attributes(tree.as_fd(), &attributes, Depth::Single).map_err(|error| Error::Refused {
+            what: format!("id-mapping the layer {}", path.display()),
+            reason: format!("{error}; its file system must support id-mapped mounts (ext4, xfs, btrfs, tmpfs)"),
+        })?;
+    }
+    Ok(tree)
+}
+
+/// A detached clone of the directory `path`, whose root is that directory: a path printed for it
+/// says `/`.
+fn detached(path: &Path) -> Result<OwnedFd> {
+    mount::clone_tree(CWD, path, Depth::Single).step(|| format!("open {}", path.display()))
+}
+
+fn beneath(dir: &OwnedFd, name: &str) -> Result<OwnedFd> {
+    kernel::root::open_in(dir.as_fd(), Path::new(name), OFlags::PATH | OFlags::DIRECTORY, Mode::empty(), kernel::root::Links::Refuse)
+        .step(|| format!("open the writable layer's {name}"))
+}
+
+/// What the container changed.
+pub const UPPER: &str = "upper";
+/// overlayfs' own workshop.
+pub const WORK: &str = "work";
+/// overlayfs(5): `OVL_MAX_STACK`.
+const MAX_LAYERS: usize = 500;

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Test images, made from Debian's packages and our own programs, kept under target/test-images.
+//!
+//! Each has a recipe (text: what it is made from). It is made again when the recipe changes, in a
+//! private mount namespace and beside the old one, so that a run that is ended half-way leaves no
+//! half image and no mount.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `minimal.tar` | root file system: busybox alone |
+//! | `debian.tar` | root file system: Debian with the programs of tests/images/debian.txt |
+//! | `layers.docker.tar` | `docker save` of an image that `docker build` made of tests/images/layers |
+//! | `layers.podman.tar` | the same, by `podman save` as a docker-archive |
+//! | `layers.podman-oci.tar` | the same, by `podman save` as an OCI archive |
+//! | `layers.oci` | the same as an OCI layout, gzip layers, by skopeo |
+//! | `layers.zstd.oci` | the same with zstd layers |
+
+mod archives;
+mod rootfs;
+
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Result, While};
+use crate::project::Project;
+
+/// Which images are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What is made in a second and needs no network.
+    Minimal,
+    /// All.
+    All,
+}
+
+/// Makes what is missing or stale, and gives the directory.
+pub(crate) fn make(project: &Project, extent: Extent) -> Result<PathBuf> {
+    let shelf = Shelf::open(project)?;
+    rootfs::minimal(&shelf)?;
+    if extent == Extent::All {
+        rootfs::debian(&shelf, &project.root.join("tests/images/debian.txt"))?;
+        archives::make(&shelf, &project.root.join("tests/images/layers"))?;
+    }
+    Ok(shelf.directory)
+}
+
+/// The root file system with busybox alone.
+pub(crate) fn minimal(project: &Project) -> Result<PathBuf> {
+    Ok(make(project, Extent::Minimal)?.join("minimal.tar"))
+}
+
+/// The directory of images, locked against other makers while this lives.
+#[derive(Debug)]
+struct Shelf {
+    directory: PathBuf,
+    _lock: std::fs::File,
+}
+
+impl Shelf {
+    fn open(project: &Project) -> Result<Self> {
+        let directory = project.directory("test-images")?;
+        let lock = std::fs::File::create(directory.join("lock")).cannot(|| "make the lock of the images")?;
+        lock.lock().cannot(|| "lock the images")?;
+        Ok(Self { directory, _lock: lock })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Makes `names` by `make` unless they are there and were made by the same `recipe`. `make`
+    /// gets an empty directory to work in and must leave the files there under their names.
+    fn keep(&self, names: &[&str], recipe: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        let note = self.path(&format!("{}.recipe", names[0]));
+        let fresh = std::fs::read_to_string(&note).is_ok_and(|old| old == recipe);
+        if fresh && names.iter().all(|name| self.path(name).exists()) {
+            return Ok(());
+        }
+        println!("making {}", names.join(", "));
+        let work = self.path(&format!("{}.work", names[0]));
+        remove(&work)?;
+        std::fs::create_dir(&work).cannot(|| format!("make {}", work.display()))?;
+        make(&work)?;
+        for name in names {
+            remove(&self.path(name))?;
+            std::fs::rename(work.join(name), self.path(name)).cannot(|| format!("keep {name}"))?;
+        }
+        remove(&work)?;
+        std::fs::write(&note, recipe).cannot(|| format!("write {}", note.display()))
+    }
+}
+
+/// Removes a file or a tree, which may be missing, without crossing into another file system.
+fn remove(path: &Path) -> Result<()> {
+    crate::command::program("rm", ["--recursive", "--force", "--one-file-system"]).arg(path).run()
+}
