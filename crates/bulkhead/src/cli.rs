@@ -9,13 +9,14 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::Failure;
 use crate::flags::switch;
 use crate::global::Global;
-use crate::palette::{self, Palette};
+use crate::palette::{self, Palette, When};
 use crate::{completions, drill, history, images, import, inspect, load};
 use crate::{man, output, ps, rm, rmi, run, tag, usage, walls};
 
@@ -91,6 +92,14 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
+    /// What it says about colours.
+    pub(crate) fn color(&self) -> When {
+        match self {
+            Self::Call(line) => line.global.color,
+            Self::Text(_) => When::Auto,
+        }
+    }
+
     /// Does it.
     pub(crate) fn answer(self) -> Result<ExitCode, Failure> {
         match self {
@@ -111,7 +120,7 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Asked, Failure> {
         ErrorKind::DisplayVersion => Ok(Asked::Text(error.to_string())),
         ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let palette = Palette::of_stdout(palette::asked_for(args));
-            Ok(Asked::Text(palette.of_clap(help(args, error).render())))
+            Ok(Asked::Text(palette.of_clap(help(usage::verb_of(args).as_deref()))))
         }
         _ => Err(usage::failure(&error, args)),
     }
@@ -119,7 +128,13 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Asked, Failure> {
 
 /// The form that help, completions and manual pages show.
 pub(crate) fn command() -> Command {
-    CommandLine::command()
+    let command = CommandLine::command().disable_help_flag(true).arg(help_flag().short('h'));
+    command.mut_subcommands(|verb| {
+        // The letter is the host name's there, as it is in Docker.
+        let taken = verb.get_arguments().any(|arg| arg.get_short() == Some('h'));
+        let flag = if taken { help_flag() } else { help_flag().short('h') };
+        verb.disable_help_flag(true).arg(flag)
+    })
 }
 
 /// The form that reads.
@@ -141,10 +156,137 @@ fn read_as_docker_does(arg: Arg) -> Arg {
     }
 }
 
-/// The help that `args` ask for, as [`command`] writes it; `found` is what [`parser`] made of it.
-fn help(args: &[OsString], found: clap::Error) -> clap::Error {
-    match command().try_get_matches_from(args) {
-        Err(error) if error.kind() == found.kind() => error,
-        _ => found,
+fn help_flag() -> Arg {
+    let flag = Arg::new("help").long("help").action(ArgAction::HelpShort).help("Print help");
+    flag.help_heading("Global options").display_order(LAST)
+}
+
+/// The help of `verb`, or of the whole.
+fn help(verb: Option<&str>) -> StyledStr {
+    let mut whole = command();
+    whole.build();
+    let Some(command) = verb.and_then(|verb| whole.find_subcommand_mut(verb)) else {
+        return whole.render_help();
+    };
+    // The first paragraph is the line that the list of verbs shows; the rest goes below it.
+    let text = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+    match text.split_once("\n\n") {
+        Some((_, more)) => command.clone().before_help(more.to_owned()).help_template(TEMPLATE).render_help(),
+        None => command.render_help(),
+    }
+}
+
+const LAST: usize = 1000;
+const TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+#[cfg(test)]
+impl CommandLine {
+    /// The flags of `run`, when that is the verb.
+    pub(crate) fn into_run(self) -> Option<run::Flags> {
+        match self.verb {
+            Verb::Run(flags) => Some(*flags),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(words: &[&str]) -> Result<Asked, Failure> {
+        parse(&words.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    fn text(words: &[&str]) -> String {
+        match asked(words) {
+            Ok(Asked::Text(text)) => text,
+            other => panic!("{words:?} gave {other:?}"),
+        }
+    }
+
+    fn verbs() -> Vec<String> {
+        command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_parser_is_sound() {
+        command().debug_assert();
+        parser().debug_assert();
+    }
+
+    #[test]
+    fn every_help_ends_with_an_example() {
+        for verb in verbs() {
+            let help = text(&["bulkhead", &verb, "--help"]);
+            let (_, examples) =
+                help.split_once("\nExample").unwrap_or_else(|| panic!("no example in:\n{help}"));
+            assert!(examples.contains(&format!("bulkhead {verb}")), "{help}");
+            assert!(examples.lines().skip(1).all(|line| line.starts_with("  ")), "{help}");
+        }
+    }
+
+    #[test]
+    fn every_flag_is_explained_in_a_sentence_without_a_full_stop() {
+        for verb in command().get_subcommands() {
+            for arg in verb.get_arguments() {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(
+                    !help.is_empty() && !help.ends_with('.'),
+                    "{} {}: {help:?}",
+                    verb.get_name(),
+                    arg.get_id()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn help_is_the_same_by_every_road() {
+        let whole = text(&["bulkhead", "--help"]);
+        assert!(whole.contains("Usage: bulkhead [OPTIONS] <VERB>"), "{whole}");
+        for road in [
+            &["bulkhead"][..],
+            &["bulkhead", "-h"],
+            &["bulkhead", "help"],
+            &["bulkhead", "--root", "run", "-h"],
+        ] {
+            assert_eq!(text(road), whole);
+        }
+        let run = text(&["bulkhead", "run", "--help"]);
+        assert!(run.contains("Usage: bulkhead run [OPTIONS] IMAGE [COMMAND] [ARG...]"), "{run}");
+        for road in [&["bulkhead", "help", "run"][..], &["bulkhead", "run", "--rm=false", "--help"]] {
+            assert_eq!(text(road), run);
+        }
+        let images = text(&["bulkhead", "images", "--help"]);
+        assert_eq!(text(&["bulkhead", "images", "-h"]), images);
+    }
+
+    #[test]
+    fn the_version_is_one_line() {
+        assert_eq!(text(&["bulkhead", "--version"]), format!("bulkhead {}\n", env!("CARGO_PKG_VERSION")));
+    }
+
+    #[test]
+    fn no_flag_of_a_later_version_is_taken() {
+        let later = [
+            "-d",
+            "--detach",
+            "-p",
+            "--publish",
+            "--restart",
+            "--health-cmd",
+            "--dns",
+            "--link",
+            "--gpus",
+            "--pull",
+            "--runtime",
+        ];
+        for flag in later {
+            let failure = asked(&["bulkhead", "run", flag, "img"]).unwrap_err();
+            let (words, code) = crate::failure::tests::told(&failure);
+            assert!(words.starts_with(&format!("error: `bulkhead run` has no flag {flag}\n")), "{words}");
+            assert_eq!(code, 125);
+        }
     }
 }

@@ -8,14 +8,14 @@ use std::error::Error;
 use std::fmt::{Display, Write as _};
 use std::process::ExitCode;
 
-use crate::output::visible;
+use crate::output::{self, visible};
 use crate::palette::{Palette, Style};
 
 /// Why a verb did not do what it was called for.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// There is something to say.
-    Told(Box<Report>),
+    /// There is something to say: a report for each thing that went wrong, in order.
+    Told(Vec<Report>),
     /// Whoever read our output went away, as `head` does. Nobody is left to talk to.
     ReaderLeft,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Report {
 impl Failure {
     /// A failure of ours, with exit code 1.
     pub(crate) fn new(headline: impl Into<String>) -> Self {
-        Self::Told(Box::new(Report { headline: headline.into(), causes: Vec::new(), hint: None, code: OTHER }))
+        Self::Told(vec![Report { headline: headline.into(), causes: Vec::new(), hint: None, code: OTHER }])
     }
 
     /// What `error` stopped: "cannot run debian:12".
@@ -47,37 +47,50 @@ impl Failure {
     }
 
     /// With another exit code.
-    pub(crate) fn code(mut self, code: u8) -> Self {
-        if let Self::Told(report) = &mut self {
-            report.code = code;
-        }
-        self
+    pub(crate) fn code(self, code: u8) -> Self {
+        self.amend(|report| report.code = code)
     }
 
     /// With a hint, when there is one.
-    pub(crate) fn hint(mut self, hint: Option<String>) -> Self {
-        if let Self::Told(report) = &mut self {
-            report.hint = hint;
-        }
-        self
+    pub(crate) fn hint(self, hint: Option<String>) -> Self {
+        self.amend(|report| report.hint = hint)
     }
 
-    fn because(mut self, mut cause: Option<&(dyn Error + 'static)>) -> Self {
-        if let Self::Told(report) = &mut self {
+    /// This and what went wrong after it, whose exit code counts.
+    pub(crate) fn and(self, later: Self) -> Self {
+        match (self, later) {
+            (Self::Told(mut reports), Self::Told(more)) => {
+                reports.extend(more);
+                Self::Told(reports)
+            }
+            _ => Self::ReaderLeft,
+        }
+    }
+
+    fn because(self, mut cause: Option<&(dyn Error + 'static)>) -> Self {
+        self.amend(|report| {
             while let Some(error) = cause {
                 report.causes.push(error.to_string());
                 cause = error.source();
             }
+        })
+    }
+
+    fn amend(mut self, change: impl FnOnce(&mut Report)) -> Self {
+        if let Self::Told(reports) = &mut self
+            && let Some(last) = reports.last_mut()
+        {
+            change(last);
         }
         self
     }
 
-    /// Prints the report and gives the exit code.
+    /// Prints the reports and gives the exit code.
     pub(crate) fn tell(self, palette: &Palette) -> ExitCode {
         match self {
-            Self::Told(report) => {
-                crate::output::warn(&report.render(palette));
-                ExitCode::from(report.code)
+            Self::Told(reports) => {
+                reports.iter().for_each(|report| output::warn(&report.render(palette)));
+                ExitCode::from(reports.last().map_or(OTHER, |report| report.code))
             }
             Self::ReaderLeft => ExitCode::from(BY_SIGPIPE),
         }
@@ -114,7 +127,10 @@ pub(crate) mod tests {
     /// The text without colours, and the code.
     pub(crate) fn told(failure: &Failure) -> (String, u8) {
         match failure {
-            Failure::Told(report) => (report.render(&Palette::plain()), report.code),
+            Failure::Told(reports) => {
+                let text = reports.iter().map(|report| report.render(&Palette::plain())).collect();
+                (text, reports.last().unwrap().code)
+            }
             Failure::ReaderLeft => (String::new(), BY_SIGPIPE),
         }
     }
@@ -136,8 +152,12 @@ pub(crate) mod tests {
 
     #[test]
     fn headline_chain_and_hint() {
-        let chain = Link("image is broken", Some(Box::new(Link("layer 2 ends early", Some(Box::new(Link("gzip", None)))))));
-        let failure = Failure::stopped("cannot run web", &chain).hint(Some("load it again".to_owned())).code(125);
+        let chain = Link(
+            "image is broken",
+            Some(Box::new(Link("layer 2 ends early", Some(Box::new(Link("gzip", None)))))),
+        );
+        let failure =
+            Failure::stopped("cannot run web", &chain).hint(Some("load it again".to_owned())).code(125);
         let want = "error: cannot run web: image is broken\n  caused by: layer 2 ends early\n  caused by: gzip\nhint: load it again\n";
         assert_eq!(told(&failure), (want.to_owned(), 125));
     }
@@ -150,9 +170,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn of_several_the_last_code_counts() {
+        let failure = Failure::new("a").code(3).and(Failure::new("b").code(4));
+        assert_eq!(told(&failure), ("error: a\nerror: b\n".to_owned(), 4));
+    }
+
+    #[test]
     fn labels_are_coloured_and_words_are_not() {
-        let Failure::Told(report) = Failure::new("x").hint(Some("y".to_owned())) else { unreachable!() };
-        let text = report.render(&Palette::of_stderr(When::Always));
+        let Failure::Told(reports) = Failure::new("x").hint(Some("y".to_owned())) else { unreachable!() };
+        let text = reports[0].render(&Palette::of_stderr(When::Always));
         assert_eq!(text, "\u{1b}[1;31merror:\u{1b}[0m x\n\u{1b}[1;36mhint:\u{1b}[0m y\n");
     }
 }

@@ -16,7 +16,8 @@ pub(crate) fn size(bytes: u64) -> String {
     let value = bytes as f64 / scale as f64;
     let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
     let digits = format!("{value:.decimals$}");
-    let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
+    let digits =
+        if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
     format!("{digits}{}", UNITS[unit])
 }
 

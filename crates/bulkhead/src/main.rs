@@ -36,13 +36,23 @@ mod walls;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use palette::Palette;
+use failure::Failure;
+use palette::{Palette, When};
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
-    let outcome = match entry::called(&args) {
-        Some(entry) => entry.enter(),
-        None => cli::parse(&args).and_then(cli::Asked::answer),
-    };
-    outcome.unwrap_or_else(|failure| failure.tell(&Palette::of_stderr(palette::asked_for(&args))))
+    match entry::called(&args) {
+        Some(entry) => end(entry.enter(), When::Never),
+        None => match cli::parse(&args) {
+            Ok(asked) => {
+                let color = asked.color();
+                end(asked.answer(), color)
+            }
+            Err(failure) => end(Err(failure), palette::asked_for(&args)),
+        },
+    }
+}
+
+fn end(outcome: Result<ExitCode, Failure>, color: When) -> ExitCode {
+    outcome.unwrap_or_else(|failure| failure.tell(&Palette::of_stderr(color)))
 }

@@ -23,16 +23,22 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// Writes `value` as JSON on several lines.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    print(&json_text(value)?)
+}
+
+/// `value` as JSON on several lines.
+pub(crate) fn json_text(value: &impl Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value);
     let text = text.map_err(|error| Failure::stopped("cannot write JSON", &error))?;
-    print(&(escaped(&text) + "\n"))
+    Ok(escaped(&text) + "\n")
 }
 
 /// Writes each of `rows` as JSON on a line of its own.
 pub(crate) fn json_lines<Row: Serialize>(rows: &[Row]) -> Result<(), Failure> {
     let mut text = String::new();
     for row in rows {
-        let line = serde_json::to_string(row).map_err(|error| Failure::stopped("cannot write JSON", &error))?;
+        let line =
+            serde_json::to_string(row).map_err(|error| Failure::stopped("cannot write JSON", &error))?;
         text.push_str(&escaped(&line));
         text.push('\n');
     }

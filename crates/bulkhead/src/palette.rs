@@ -88,8 +88,8 @@ impl Palette {
     }
 }
 
-/// What `--color` says in `args`, read before they are parsed: the complaint about a bad flag has
-/// colours too. What cannot be read is `auto`; the parser complains about it.
+/// What `--color` says in `args` that could not be parsed, or that ask for help: complaints and help
+/// have colours too. What cannot be read is `auto`; the parser complains about it.
 pub(crate) fn asked_for(args: &[OsString]) -> When {
     let words = args.iter().map(|arg| arg.to_str().unwrap_or_default());
     let following = args.iter().skip(1).map(|arg| arg.to_str().unwrap_or_default()).chain([""]);

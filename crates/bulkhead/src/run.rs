@@ -10,19 +10,19 @@ mod isolation;
 mod limits;
 mod process;
 
-use std::env::VarError;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 use engine::request::{RunRequest, Stdin, Terminal};
-use engine::{Exit, Streams};
+use engine::{Clock, Standing, Streams};
 
 use crate::failure::Failure;
+use crate::flags::env::Lookup;
 use crate::global::Global;
-use crate::{human, output};
+use crate::output;
 
 /// Run a program in a new container
 ///
@@ -31,11 +31,16 @@ use crate::{human, output};
 #[derive(Debug, Args)]
 #[command(
     override_usage = "bulkhead run [OPTIONS] IMAGE [COMMAND] [ARG...]",
-    disable_help_flag = true,
     after_help = "Examples:\n  bulkhead run --rm -it debian:12 bash\n  \
                   bulkhead run --rm -m 64m --cpus 1 --pids-limit 20 debian:12 sh -c 'nproc'"
 )]
 pub(crate) struct Flags {
+    /// The image; what stands behind it replaces the image's own program and arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "IMAGE")]
+    words: Vec<String>,
+    /// Say afterwards on standard error where the time went
+    #[arg(long)]
+    timing: bool,
     #[command(flatten)]
     container: container::Flags,
     #[command(flatten)]
@@ -46,15 +51,6 @@ pub(crate) struct Flags {
     limits: limits::Flags,
     #[command(flatten)]
     isolation: isolation::Flags,
-    /// Say afterwards on standard error where the time went
-    #[arg(long, help_heading = "Other options")]
-    timing: bool,
-    /// Print help
-    #[arg(long, action = clap::ArgAction::HelpLong, help_heading = "Other options")]
-    help: Option<bool>,
-    /// The image, then the program and its arguments in place of the image's own
-    #[arg(required = true, trailing_var_arg = true, value_name = "IMAGE [COMMAND] [ARG...]")]
-    words: Vec<String>,
 }
 
 /// What of the caller's surroundings a request can depend on.
@@ -62,26 +58,32 @@ pub(crate) struct Surroundings<'a> {
     /// The current directory, absolute.
     pub(crate) here: &'a Path,
     /// An environment variable.
-    pub(crate) variable: &'a dyn Fn(&str) -> Result<String, VarError>,
+    pub(crate) variable: Lookup<'a>,
 }
 
 /// Runs, and ends as the program ended.
 pub(crate) fn call(flags: Flags, global: &Global) -> Result<ExitCode, Failure> {
-    let timing = flags.timing;
+    let mut clock = if flags.timing { Clock::on() } else { Clock::off() };
     let here = std::env::current_dir();
-    let here = here.map_err(|error| Failure::stopped("cannot tell the current directory", &error).code(OURS))?;
+    let here =
+        here.map_err(|error| Failure::stopped("cannot tell the current directory", &error).code(OURS))?;
     let request = flags.request(&Surroundings { here: &here, variable: &|name| std::env::var(name) })?;
     needs_a_terminal(&request, std::io::stdin().is_terminal())?;
     let what = format!("cannot run {}", request.image);
-    let engine = global.engine(&what).map_err(|failure| failure.code(OURS))?;
-    let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-    let streams = Streams { stdin: stdin.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
-    let exit = engine.run(request, streams);
-    let exit = exit.map_err(|error| Failure::of_engine(what, &error).code(error.exit_code()))?;
-    if timing {
-        output::warn(&where_the_time_went(&exit));
+    let mut engine = global.engine(&what).map_err(|failure| failure.code(OURS))?;
+    clock.stamp("engine opened");
+    if let Standing::Rootless { notice: Some(notice), .. } = engine.standing() {
+        output::warn(&format!("note: {}\n", output::visible(notice)));
     }
-    Ok(ExitCode::from(exit.code))
+    let (input, output, errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let streams = Streams { input: input.as_fd(), output: output.as_fd(), errors: errors.as_fd() };
+    let exit = engine.run(&request, &streams, &mut clock);
+    if clock.is_on() {
+        output::warn(&where_the_time_went(&clock.stamps()));
+    }
+    let exit = exit.map_err(|error| Failure::of_engine(what, &error).code(error.exit_code()))?;
+    // Wait statuses have eight bits, so nothing is lost.
+    Ok(ExitCode::from(exit.code.to_le_bytes()[0]))
 }
 
 impl Flags {
@@ -111,10 +113,28 @@ fn needs_a_terminal(request: &RunRequest, have: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A line for each step of the start, in order.
-fn where_the_time_went(exit: &Exit) -> String {
-    let lines = exit.steps.iter().map(|step| format!("{:>9.3} ms  {}\n", step.took.as_secs_f64() * 1000.0, step.name));
-    lines.collect()
+/// A line for each step: when it ended and how long it took. `stamps` have nanoseconds since the
+/// first.
+fn where_the_time_went(stamps: &[(String, u64)]) -> String {
+    let mut text = "    at ms   took ms  step\n".to_owned();
+    let mut before = 0;
+    for (step, at) in stamps {
+        let took = at.saturating_sub(before);
+        text.push_str(&format!(
+            "{:>9} {:>9}  {}\n",
+            milliseconds(*at),
+            milliseconds(took),
+            output::visible(step)
+        ));
+        before = *at;
+    }
+    text
+}
+
+/// Three decimals.
+fn milliseconds(nanoseconds: u64) -> String {
+    let microseconds = (nanoseconds + 500) / 1000;
+    format!("{}.{:03}", microseconds / 1000, microseconds % 1000)
 }
 
 /// A complaint about the value of a flag that could only be read now.
@@ -125,3 +145,6 @@ fn complaint(flag: &str, complaint: &str) -> Failure {
 
 /// The exit code that tells our own failures from the program's.
 const OURS: u8 = 125;
+
+#[cfg(test)]
+mod tests;

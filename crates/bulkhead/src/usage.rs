@@ -7,16 +7,19 @@
 use std::error::Error as _;
 use std::ffi::OsString;
 
-use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, Error};
 
 use crate::cli;
 use crate::failure::Failure;
+use crate::flags::nearest::nearest;
 
 /// `args` begin with the program's name.
 pub(crate) fn failure(error: &Error, args: &[OsString]) -> Failure {
     let verb = verb_of(args);
-    Failure::new(headline(error, verb.as_deref())).hint(Some(hint(error, verb.as_deref()))).code(code(error, verb.as_deref()))
+    Failure::new(headline(error, verb.as_deref()))
+        .hint(Some(hint(error, verb.as_deref())))
+        .code(code(error, verb.as_deref()))
 }
 
 fn headline(error: &Error, verb: Option<&str>) -> String {
@@ -29,13 +32,20 @@ fn headline(error: &Error, verb: Option<&str>) -> String {
         ErrorKind::InvalidSubcommand => {
             format!("there is no verb {:?}", text(error, ContextKind::InvalidSubcommand).unwrap_or_default())
         }
-        ErrorKind::InvalidValue if value.is_empty() && !flag_was_given_empty(error) => format!("{flag} needs a value"),
-        ErrorKind::InvalidValue => format!("{flag}: {value:?} is not one of {}", list(error, ContextKind::ValidValue)),
+        ErrorKind::InvalidValue if value.is_empty() => format!("{flag} needs a value"),
+        ErrorKind::InvalidValue => {
+            format!("{flag}: {value:?} is not one of {}", strings(error, ContextKind::ValidValue).join(", "))
+        }
         ErrorKind::ValueValidation => {
-            let complaint = error.source().map_or_else(|| format!("{value:?} cannot be used"), ToString::to_string);
+            let complaint =
+                error.source().map_or_else(|| format!("{value:?} cannot be used"), ToString::to_string);
             format!("{flag}: {complaint}")
         }
-        ErrorKind::MissingRequiredArgument => format!("`{caller}` needs {}", list(error, ContextKind::InvalidArg)),
+        ErrorKind::MissingRequiredArgument => {
+            let missing = strings(error, ContextKind::InvalidArg);
+            let missing: Vec<&str> = missing.iter().map(|name| without_placeholder(name)).collect();
+            format!("`{caller}` needs {}", missing.join(" and "))
+        }
         ErrorKind::MissingSubcommand => format!("`{caller}` needs a verb"),
         ErrorKind::InvalidUtf8 => "a word on the command line is not UTF-8".to_owned(),
         // Kinds that our flags do not lead to; clap's first line says it.
@@ -48,31 +58,54 @@ fn headline(error: &Error, verb: Option<&str>) -> String {
 }
 
 fn hint(error: &Error, verb: Option<&str>) -> String {
-    let meant = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
-    match (meant.into_iter().find_map(|kind| text(error, kind)), verb) {
-        (Some(meant), _) => format!("did you mean {}?", without_placeholder(&meant)),
+    match (meant(error, verb), verb) {
+        (Some(meant), _) => format!("did you mean {meant}?"),
         (None, Some(verb)) => format!("`bulkhead {verb} --help` explains its flags"),
         (None, None) => "`bulkhead --help` lists the verbs".to_owned(),
     }
 }
 
+/// What a mistyped word was probably meant to be.
+fn meant(error: &Error, verb: Option<&str>) -> Option<String> {
+    let whole = cli::command();
+    match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let command = verb.and_then(|verb| whole.find_subcommand(verb)).unwrap_or(&whole);
+            let flags = command.get_arguments().chain(whole.get_arguments()).filter_map(Arg::get_long);
+            nearest(flag(error).strip_prefix("--")?, flags).map(|flag| format!("--{flag}"))
+        }
+        ErrorKind::InvalidSubcommand => {
+            let verbs = whole.get_subcommands().filter(|verb| !verb.is_hide_set()).map(Command::get_name);
+            nearest(&text(error, ContextKind::InvalidSubcommand)?, verbs).map(str::to_owned)
+        }
+        ErrorKind::InvalidValue => {
+            let known = strings(error, ContextKind::ValidValue);
+            nearest(&text(error, ContextKind::InvalidValue)?, known.iter().map(String::as_str))
+                .map(str::to_owned)
+        }
+        _ => None,
+    }
+}
+
 fn code(error: &Error, verb: Option<&str>) -> u8 {
     let about_words = match error.kind() {
-        ErrorKind::MissingRequiredArgument | ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand => true,
+        ErrorKind::MissingRequiredArgument | ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand => {
+            true
+        }
         ErrorKind::UnknownArgument => !flag(error).starts_with('-'),
         _ => false,
     };
     if about_words && verb != Some("run") { WORDS } else { FLAG }
 }
 
-/// The verb that `args` call, if they get so far: the first word that is one.
-fn verb_of(args: &[OsString]) -> Option<String> {
+/// The verb that `args` call or ask help for, if they get so far.
+pub(crate) fn verb_of(args: &[OsString]) -> Option<String> {
     let command = cli::command();
     let mut words = args.iter().skip(1).map(|arg| arg.to_str().unwrap_or_default());
     while let Some(word) = words.next() {
         if matches!(word, "--root" | "--color") {
             words.next();
-        } else if !word.starts_with('-') {
+        } else if !word.starts_with('-') && word != "help" {
             return command.find_subcommand(word).map(|verb| verb.get_name().to_owned());
         }
     }
@@ -84,33 +117,177 @@ fn flag(error: &Error) -> String {
     text(error, ContextKind::InvalidArg).map(|flag| without_placeholder(&flag).to_owned()).unwrap_or_default()
 }
 
-/// `--memory <BYTES>` is shown as `--memory`; a word that the person typed stays as it is.
-fn without_placeholder(flag: &str) -> &str {
-    flag.split_once([' ', '=', '[']).filter(|_| flag.contains('<')).map_or(flag, |(name, _)| name)
-}
-
-/// clap tells a missing value and an empty one apart only by whether it lists what was expected.
-fn flag_was_given_empty(error: &Error) -> bool {
-    error.get(ContextKind::ValidValue).is_some_and(|value| *value != ContextValue::Strings(Vec::new()))
-        && error.get(ContextKind::InvalidValue).is_some()
-        && error.to_string().contains("''")
+/// `--memory <SIZE>` is told as `--memory`, `--rm[=<RM>]` as `--rm`, `<IMAGE>...` as `IMAGE`; what the
+/// person typed stays as it is.
+fn without_placeholder(name: &str) -> &str {
+    let operand = name.strip_suffix("...").unwrap_or(name);
+    if let Some(operand) = operand.strip_prefix('<').and_then(|name| name.strip_suffix('>')) {
+        return operand;
+    }
+    let ends = [" <", "[=<"].into_iter().find_map(|placeholder| name.find(placeholder));
+    ends.map_or(name, |ends| &name[..ends])
 }
 
 fn text(error: &Error, kind: ContextKind) -> Option<String> {
-    match error.get(kind)? {
-        ContextValue::String(text) => Some(text.clone()),
-        ContextValue::Strings(texts) => texts.first().cloned(),
-        _ => None,
-    }
+    strings(error, kind).into_iter().next()
 }
 
-fn list(error: &Error, kind: ContextKind) -> String {
+fn strings(error: &Error, kind: ContextKind) -> Vec<String> {
     match error.get(kind) {
-        Some(ContextValue::Strings(texts)) => texts.join(", "),
-        Some(ContextValue::String(text)) => text.clone(),
-        _ => String::new(),
+        Some(ContextValue::String(text)) => vec![text.clone()],
+        Some(ContextValue::Strings(texts)) => texts.clone(),
+        _ => Vec::new(),
     }
 }
 
 const FLAG: u8 = 125;
 const WORDS: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::tests::told;
+
+    fn complaint(line: &str) -> (String, u8) {
+        let args: Vec<OsString> = line.split(' ').map(|word| word.replace('~', "").into()).collect();
+        told(&cli::parse(&args).unwrap_err())
+    }
+
+    /// A tilde stands for nothing, so that an empty word can be written.
+    #[test]
+    fn complaints() {
+        let run = "hint: `bulkhead run --help` explains its flags";
+        for (line, headline, hint, code) in [
+            ("bulkhead rnu x", "there is no verb \"rnu\"", "hint: did you mean run?", 1),
+            (
+                "bulkhead frobnicate",
+                "there is no verb \"frobnicate\"",
+                "hint: `bulkhead --help` lists the verbs",
+                1,
+            ),
+            (
+                "bulkhead --bad",
+                "`bulkhead` has no flag --bad",
+                "hint: `bulkhead --help` lists the verbs",
+                125,
+            ),
+            (
+                "bulkhead run --memroy 64m x",
+                "`bulkhead run` has no flag --memroy",
+                "hint: did you mean --memory?",
+                125,
+            ),
+            ("bulkhead run -Z x", "`bulkhead run` has no flag -Z", run, 125),
+            ("bulkhead run", "`bulkhead run` needs IMAGE", run, 125),
+            (
+                "bulkhead run --memory 64x x",
+                r#"--memory: "64x" is not a size: "x" is not a unit, b, k, m, g, t and p are"#,
+                run,
+                125,
+            ),
+            (
+                "bulkhead run -m 64x x",
+                r#"--memory: "64x" is not a size: "x" is not a unit, b, k, m, g, t and p are"#,
+                run,
+                125,
+            ),
+            ("bulkhead run --rm=maybe x", r#"--rm: "maybe" is neither true nor false"#, run, 125),
+            (
+                "bulkhead run --cpu-shares x y",
+                r#"--cpu-shares: "x" is not a whole number from 0 up"#,
+                run,
+                125,
+            ),
+            ("bulkhead run --stop-timeout ~ y", r#"--stop-timeout: "" is not a whole number"#, run, 125),
+            ("bulkhead run --name", "--name needs a value", run, 125),
+            (
+                "bulkhead run --net bridge x",
+                r#"--network: "bridge" is not supported yet: none and host are"#,
+                run,
+                125,
+            ),
+            (
+                "bulkhead run -v x y",
+                r#"--volume: "x" lacks its source: volumes are not supported yet, paths of the host are"#,
+                run,
+                125,
+            ),
+            (
+                "bulkhead images --format yaml",
+                r#"--format: "yaml" is not one of table, json"#,
+                "hint: `bulkhead images --help` explains its flags",
+                125,
+            ),
+            (
+                "bulkhead images --format jsn",
+                r#"--format: "jsn" is not one of table, json"#,
+                "hint: did you mean json?",
+                125,
+            ),
+            (
+                "bulkhead images --format",
+                "--format needs a value",
+                "hint: `bulkhead images --help` explains its flags",
+                125,
+            ),
+            (
+                "bulkhead images --format=~",
+                "--format needs a value",
+                "hint: `bulkhead images --help` explains its flags",
+                125,
+            ),
+            (
+                "bulkhead images -x",
+                "`bulkhead images` has no flag -x",
+                "hint: `bulkhead images --help` explains its flags",
+                125,
+            ),
+            (
+                "bulkhead tag a",
+                "`bulkhead tag` needs REPOSITORY[:TAG]",
+                "hint: `bulkhead tag --help` explains its flags",
+                1,
+            ),
+            (
+                "bulkhead tag",
+                "`bulkhead tag` needs IMAGE and REPOSITORY[:TAG]",
+                "hint: `bulkhead tag --help` explains its flags",
+                1,
+            ),
+            (
+                "bulkhead tag a b c",
+                "`bulkhead tag` cannot use the word \"c\"",
+                "hint: `bulkhead tag --help` explains its flags",
+                1,
+            ),
+            (
+                "bulkhead rmi",
+                "`bulkhead rmi` needs IMAGE",
+                "hint: `bulkhead rmi --help` explains its flags",
+                1,
+            ),
+            (
+                "bulkhead completions tcsh",
+                "SHELL: \"tcsh\" is not one of bash, zsh, fish",
+                "hint: `bulkhead completions --help` explains its flags",
+                125,
+            ),
+            (
+                "bulkhead --color pink images",
+                "--color: \"pink\" is not one of auto, always, never",
+                "hint: `bulkhead images --help` explains its flags",
+                125,
+            ),
+        ] {
+            assert_eq!(complaint(line), (format!("error: {headline}\n{hint}\n"), code), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_text() {
+        use std::os::unix::ffi::OsStringExt;
+        let args = ["bulkhead".into(), "run".into(), OsString::from_vec(vec![0xff])];
+        let want = "error: a word on the command line is not UTF-8\nhint: `bulkhead run --help` explains its flags\n";
+        assert_eq!(told(&cli::parse(&args).unwrap_err()), (want.to_owned(), 125));
+    }
+}

@@ -22,14 +22,16 @@ impl Engine {
     /// Removes a container that does not run, with everything it wrote.
     pub fn remove_container(&self, name: &str) -> Result<Record> {
         let record = self.records.find(name)?;
-        match directory::Home::take_over(&self.containers, &record.id)? {
-            Some(home) => home.remove()?,
-            None if directory::path(&self.containers, &record.id).exists() => {
+        match directory::Home::take_over(self.records.containers(), &record.id)? {
+            Some(home) => {
+                self.records.forget(&record)?;
+                home.remove()?;
+            }
+            None if directory::path(self.records.containers(), &record.id).exists() => {
                 return Err(Error::WrongState { name: record.name, state: "running" });
             }
-            None => {}
+            None => self.records.forget(&record)?,
         }
-        self.records.remove(&record.id)?;
         Ok(record)
     }
 

@@ -6,6 +6,7 @@
 //! containers/          0700
 //!   <id>/              0700
 //!     lock             held (flock) by the monitor for as long as it lives
+//!     record.json      drawn in records.rs
 //!     upper/ work/     overlayfs, owned by the container's root
 //! ```
 
@@ -44,7 +45,7 @@ impl Home {
     }
 
     /// Takes over the directory of a container whose monitor is gone; nothing when it lives.
-    fn take_over(containers: &Path, id: &str) -> Result<Option<Self>> {
+    pub(crate) fn take_over(containers: &Path, id: &str) -> Result<Option<Self>> {
         let path = path(containers, id);
         let lock = match File::options().write(true).create(true).truncate(false).open(path.join(LOCK)) {
             Ok(lock) => lock,
@@ -63,7 +64,7 @@ impl Home {
         let (Some(parent), Some(name)) = (self.path.parent(), self.path.file_name()) else { return Ok(()) };
         let parent = kernel::rustix::fs::open(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .told("open the containers' directory")?;
-        store::unpack::remove_tree(parent.as_fd(), name)?;
+        store::unpack::remove_tree(parent.as_fd(), name).told("remove the container's directory")?;
         drop(self.lock);
         Ok(())
     }
@@ -77,50 +78,31 @@ pub(crate) fn clear(running: Running) -> Result<()> {
     Ok(())
 }
 
-/// Clears what killed commands left: processes, cgroups, directories, records. Containers whose
-/// monitor lives are left alone.
-pub(crate) fn sweep(containers: &Path, records: &Records, hierarchy: &Hierarchy) -> Result<()> {
-    for record in records.unfinished()? {
-        if let Some(home) = abandoned(containers, &record.id)? {
-            end_remains(hierarchy, &record.id)?;
-            match record.removed_afterwards || record.state == State::Created {
-                true => {
-                    home.map_or(Ok(()), Home::remove)?;
-                    records.remove(&record.id)?;
-                }
-                false => records.ended(&record.id, Some(KILLED))?,
-            }
-        }
-    }
-    sweep_directories(containers, records, hierarchy)
-}
-
-/// Whether nobody tends the container `id`: then its directory, if it has one.
-#[allow(clippy::option_option, reason = "tended, abandoned without a directory, abandoned with one")]
-fn abandoned(containers: &Path, id: &str) -> Result<Option<Option<Home>>> {
-    if !path(containers, id).exists() {
-        return Ok(Some(None));
-    }
-    Ok(Home::take_over(containers, id)?.map(Some))
-}
-
-/// Directories without a record: the command was killed between the two.
-fn sweep_directories(containers: &Path, records: &Records, hierarchy: &Hierarchy) -> Result<()> {
-    for entry in std::fs::read_dir(containers).told("list the containers' directory")? {
-        let name = entry.told("list the containers' directory")?.file_name();
-        let Some(id) = name.to_str() else { continue };
-        if records.knows(id)? {
+/// Clears what killed commands left: processes, cgroups, directories, names. Containers whose monitor
+/// lives are left alone, and so are those that have ended and are kept.
+pub(crate) fn sweep(records: &Records, hierarchy: &Hierarchy) -> Result<()> {
+    for id in records.ids()? {
+        let record = records.read(&id)?;
+        if record.as_ref().is_some_and(|record| record.state == State::Exited && !record.removed_afterwards) {
             continue;
         }
-        // A command that is just starting has made the directory and holds its lock.
-        if let Some(home) = Home::take_over(containers, id)?
-            && !records.knows(id)?
-        {
-            end_remains(hierarchy, id)?;
-            home.remove()?;
+        let Some(home) = Home::take_over(records.containers(), &id)? else { continue };
+        // Read again: between the two its monitor may have finished its work.
+        let record = records.read(&id)?;
+        end_remains(hierarchy, &id)?;
+        match record {
+            Some(record) if record.state == State::Exited && !record.removed_afterwards => {}
+            Some(mut record) if record.state == State::Running && !record.removed_afterwards => {
+                records.ended(&mut record, KILLED)?;
+            }
+            Some(record) => {
+                records.forget(&record)?;
+                home.remove()?;
+            }
+            None => home.remove()?,
         }
     }
-    Ok(())
+    records.drop_dead_links()
 }
 
 fn end_remains(hierarchy: &Hierarchy, id: &str) -> Result<()> {

@@ -68,15 +68,6 @@ pub enum Error {
     /// The runtime.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
-    /// The record of containers.
-    #[error("could not {step}")]
-    Records {
-        /// In words, completing "could not ...".
-        step: String,
-        /// What the database said.
-        #[source]
-        source: rusqlite::Error,
-    },
 }
 
 impl Error {
@@ -129,9 +120,9 @@ impl<T> Context<T> for std::io::Result<T> {
     }
 }
 
-impl<T> Context<T> for std::result::Result<T, rusqlite::Error> {
-    fn told(self, step: &str) -> Result<T> {
-        self.map_err(|source| Error::Records { step: step.to_owned(), source })
+impl From<oci::Error> for Error {
+    fn from(error: oci::Error) -> Self {
+        Self::Store(error.into())
     }
 }
 

@@ -8,7 +8,7 @@
 pub mod admit;
 mod containers;
 mod directory;
-pub mod drill;
+mod drill;
 pub mod error;
 mod filter;
 mod images;
@@ -27,10 +27,13 @@ use std::path::{Path, PathBuf};
 use runtime::cgroup::Hierarchy;
 use store::Store;
 
+pub use self::drill::DrillRequest;
 pub use error::{Error, Result};
+pub use images::{Archive, Force, HistoryEntry, ImageSummary, Loaded, Progress, Removal};
 pub use monitor::{Exit, Streams};
 pub use request::RunRequest;
 pub use runtime::clock::Clock;
+pub use runtime::walls;
 pub use standing::Standing;
 
 use error::Context;
@@ -46,8 +49,6 @@ pub struct Settings {
 /// An open engine: one process's handle on the state root.
 #[derive(Debug)]
 pub struct Engine {
-    root: PathBuf,
-    containers: PathBuf,
     store: Store,
     records: Records,
     hierarchy: Hierarchy,
@@ -64,13 +65,11 @@ impl Engine {
         let standing = standing::take()?;
         let root = settings.root.clone();
         make_directory(&root, 0o700)?;
-        let containers = root.join("containers");
-        make_directory(&containers, 0o700)?;
         let hierarchy = Hierarchy::detect().map_err(runtime::Error::from)?;
         let records = Records::open(&root)?;
-        directory::sweep(&containers, &records, &hierarchy)?;
+        directory::sweep(&records, &hierarchy)?;
         let store = Store::open(&root, unpacking(&standing))?;
-        Ok(Self { root, containers, store, records, hierarchy, standing })
+        Ok(Self { store, records, hierarchy, standing })
     }
 
     /// As whom it runs.

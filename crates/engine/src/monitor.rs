@@ -69,7 +69,7 @@ pub fn attend(running: &mut Running, streams: &Streams<'_>, signals: &SignalFd) 
         if let Some(view) = &mut running.view
             && code.is_none()
         {
-            view.tick_if_due().told("refresh the container's view of its limits")?;
+            view.tick_if_due(&running.cgroup).told("refresh the container's view of its limits")?;
         }
         if let Some(code) = code
             && (flows.is_empty() || !events.flows.iter().any(|ready| ready.source))
@@ -160,7 +160,7 @@ fn pass_signals_on(running: &Running, signals: &SignalFd, streams: &Streams<'_>)
     Ok(())
 }
 
-fn flows<'a>(running: &'a mut Running, streams: &Streams<'a>) -> Result<Vec<Flow<'a>>> {
+fn flows<'a>(running: &mut Running, streams: &Streams<'a>) -> Result<Vec<Flow<'a>>> {
     if let Some(master) = &running.terminal {
         let duplicate = || kernel::rustix::io::fcntl_dupfd_cloexec(master, 3).told("duplicate the terminal");
         return Ok(vec![

@@ -9,7 +9,6 @@ use kernel::caps::Caps;
 use kernel::mount::Depth;
 use runtime::cgroup::{DeviceRule, Resources};
 use runtime::danger::Danger;
-use runtime::seccomp;
 use runtime::spec::{
     Access, Asked, Device, Durability, Exec, FileOwners, GivenFile, HostNames, IdRange, Init, Marks, Mount,
     NamespaceChoice, Process, Rlimit, Root, Source, Spec, Stdio, Wall,
@@ -17,7 +16,7 @@ use runtime::spec::{
 
 use crate::admit::Admitted;
 use crate::error::{Error, Result};
-use crate::request::{self, MountSource, RunRequest, SeccompRequest};
+use crate::request::{self, MountSource, RunRequest};
 use crate::standing::Standing;
 
 /// What the engine decided about the container before its spec is written.
@@ -38,7 +37,6 @@ pub(crate) struct Place<'a> {
 pub(crate) fn prepare(admitted: &Admitted, request: &RunRequest, place: Place<'_>) -> Result<Spec> {
     let config = &admitted.image().config.config;
     let hostname = hostname(request, place.id);
-    let root_user = runs_as_root(&user(request, config));
     let isolation = &request.isolation;
     let capabilities = capabilities(isolation);
     Ok(Spec {
@@ -53,9 +51,9 @@ pub(crate) fn prepare(admitted: &Admitted, request: &RunRequest, place: Place<'_
         names: HostNames { host: hostname, domain: request.process.domainname.clone().unwrap_or_default() },
         sysctls: sysctls(isolation)?,
         resources: resources(request, place.standing)?,
-        device_rules: device_rules(&request.files)?,
+        device_rules: device_rules(request)?,
         capabilities,
-        seccomp: filter(isolation, capabilities, root_user)?,
+        seccomp: crate::filter::choose(isolation, capabilities)?,
         landlock: wall(isolation.landlock_off.as_ref().or(isolation.privileged.as_ref())),
         no_new_privileges: wall(isolation.new_privileges.as_ref().or(isolation.privileged.as_ref())),
         masks: wall(isolation.unmasked.as_ref().or(isolation.privileged.as_ref())),
@@ -74,13 +72,6 @@ fn hostname(request: &RunRequest, id: &str) -> String {
 
 fn user(request: &RunRequest, config: &oci::config::Process) -> String {
     request.process.user.clone().unwrap_or_else(|| config.user.clone())
-}
-
-fn runs_as_root(user: &str) -> Asked {
-    match user.split(':').next() {
-        Some("" | "0" | "root") | None => Asked::ByDefault,
-        Some(_) => Asked::ByPerson,
-    }
 }
 
 fn process(
@@ -279,9 +270,12 @@ fn devices(files: &request::FilesRequest) -> Vec<Device> {
     files.devices.iter().map(|device| Device { source: device.source.clone(), target: device.target.clone().into() }).collect()
 }
 
-fn device_rules(files: &request::FilesRequest) -> Result<Vec<DeviceRule>> {
+fn device_rules(request: &RunRequest) -> Result<Vec<DeviceRule>> {
+    if request.isolation.privileged.is_some() {
+        return Ok(vec![DeviceRule::ALL]);
+    }
     let mut rules = runtime::cgroup::default_devices();
-    for device in &files.devices {
+    for device in &request.files.devices {
         rules.push(DeviceRule::for_node(&device.source, &device.access)?);
     }
     Ok(rules)
@@ -385,17 +379,6 @@ fn capabilities(isolation: &request::IsolationRequest) -> Caps {
     };
     let added = isolation.cap_add.iter().fold(start, |set, (name, _)| set.with(named(name)));
     isolation.cap_drop.iter().filter(|name| *name != "ALL").fold(added, |set, name| set.without(named(name)))
-}
-
-fn filter(isolation: &request::IsolationRequest, capabilities: Caps, _: Asked) -> Result<Wall<seccomp::Program>> {
-    if let Some(danger) = &isolation.privileged {
-        return Ok(Wall::Down(danger.clone()));
-    }
-    match &isolation.seccomp {
-        SeccompRequest::Off(danger) => Ok(Wall::Down(danger.clone())),
-        SeccompRequest::Default => crate::filter::default(capabilities, isolation.view_host.is_none()).map(Wall::Up),
-        SeccompRequest::Profile { path, json } => crate::filter::profile(path, json, capabilities).map(Wall::Up),
-    }
 }
 
 fn c_strings(texts: Vec<String>) -> Result<Vec<CString>> {

@@ -1,30 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The record of containers: `containers.db` (SQLite, WAL) in the state root.
+//! The record of containers: small files beside what they describe.
 //!
 //! ```text
-//! container  id (64 hex)  name (unique)  slot (unique: which range of ids)  state  created  finished
-//!            pid  exit_code  image  image_name  command  afterwards  details (JSON)
+//! containers/<id>/record.json   one container, replaced by rename
+//! names/<name> -> <id>          a name belongs to whoever made the link
+//! slots/<number> -> <id>        and so does a range of ids
 //! ```
 //!
-//! A row is there before anything of the container is, and goes after everything of it is gone, so
-//! whatever a killed command leaves can be found from here. Whether a row's monitor still lives is
-//! asked of the lock on the container's directory, never of a process number.
+//! Making a link is atomic, so two commands cannot both take a name. The order is: directory (with its
+//! lock), name, slot, record; and backwards on the way out, the directory last. A name or slot whose
+//! directory is gone is free. Why no database: `docs/decisions/0001-records-are-files.md`.
 
-use std::path::Path;
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Result};
 
-/// The open database.
+/// The records under one state root.
 #[derive(Debug)]
 pub(crate) struct Records {
-    db: Connection,
+    containers: PathBuf,
+    names: PathBuf,
+    slots: PathBuf,
 }
 
 /// One container.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
     /// 64 hex digits.
     pub id: String,
@@ -69,7 +74,8 @@ pub struct Details {
 }
 
 /// Where in its life a container is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// Its row is there, its process not yet.
     Created,
@@ -88,246 +94,267 @@ impl State {
             Self::Exited => "exited",
         }
     }
-
-    fn parse(word: &str) -> Self {
-        match word {
-            "running" => Self::Running,
-            "exited" => Self::Exited,
-            _ => Self::Created,
-        }
-    }
 }
 
 impl Records {
-    /// Opens the database in `root`, making it when it is not there.
+    /// The records in `root`, whose directories are made when they are not there.
     pub(crate) fn open(root: &Path) -> Result<Self> {
-        let step = "open the record of containers";
-        let db = Connection::open(root.join("containers.db")).told(step)?;
-        db.busy_timeout(std::time::Duration::from_secs(10)).told(step)?;
-        // A checkpoint at every close would cost each run an fsync.
-        db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).told(step)?;
-        db.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -64;").told(step)?;
-        let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).told(step)?;
-        match version {
-            VERSION => {}
-            0 => db.execute_batch(SCHEMA).told("make the record of containers")?,
-            other => {
-                return Err(Error::Invalid {
-                    what: format!("the record of containers in {} has format {other}", root.display()),
-                    reason: format!("this program knows format {VERSION}; use the program that wrote it"),
-                });
-            }
+        let records =
+            Self { containers: root.join("containers"), names: root.join("names"), slots: root.join("slots") };
+        for directory in [&records.containers, &records.names, &records.slots] {
+            crate::make_directory(directory, 0o700)?;
         }
-        Ok(Self { db })
+        Ok(records)
     }
 
-    /// Takes a name and a range of ids for a new container.
-    pub(crate) fn insert(&mut self, new: &NewRecord<'_>) -> Result<u32> {
-        let step = "record the container";
-        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate).told(step)?;
-        let holder: Option<String> = transaction
-            .query_row("SELECT id FROM container WHERE name = ?1", [new.name], |row| row.get(0))
-            .optional()
-            .told(step)?;
-        if let Some(id) = holder {
-            return Err(Error::NameInUse { name: new.name.to_owned(), id: id[..12].to_owned() });
-        }
-        let slot: u32 = transaction.query_row(FREE_SLOT, [], |row| row.get(0)).told(step)?;
-        if slot >= SLOTS {
-            return Err(Error::Invalid {
-                what: "one container more".into(),
-                reason: format!("all {SLOTS} ranges of ids are taken; remove containers that have ended"),
-            });
-        }
-        let details = serde_json::to_string(new.details).unwrap_or_else(|_| "{}".to_owned());
-        transaction
-            .execute(
-                "INSERT INTO container (id, name, slot, state, created, image, image_name, command, afterwards, details)
-                 VALUES (?1, ?2, ?3, 'created', unixepoch(), ?4, ?5, ?6, ?7, ?8)",
-                params![new.id, new.name, slot, new.image, new.image_name, new.command, new.removed_afterwards, details],
-            )
-            .told(step)?;
-        transaction.commit().told(step)?;
-        Ok(slot)
+    /// Where the containers' directories are.
+    pub(crate) fn containers(&self) -> &Path {
+        &self.containers
+    }
+
+    /// Takes the name of `record` and a range of ids for it (its `slot` is filled in), and writes it
+    /// down. The container's directory has just been made. On an error nothing is taken.
+    pub(crate) fn insert(&self, record: &mut Record) -> Result<()> {
+        self.take_name(&record.name, &record.id)?;
+        let taken = self.take_slot(&record.id).and_then(|slot| {
+            record.slot = slot;
+            self.write(record)
+        });
+        // What cannot be given back now is free as soon as the caller removes the directory.
+        taken.inspect_err(|_| drop(self.forget(record)))
     }
 
     /// The container's process runs.
-    pub(crate) fn started(&self, id: &str, pid: i32) -> Result<()> {
-        self.change("UPDATE container SET state = 'running', pid = ?2 WHERE id = ?1", params![id, pid])
+    pub(crate) fn started(&self, record: &mut Record, pid: i32) -> Result<()> {
+        (record.state, record.pid) = (State::Running, Some(pid));
+        self.write(record)
     }
 
-    /// The container's process has ended.
-    pub(crate) fn ended(&self, id: &str, code: Option<i32>) -> Result<()> {
-        self.change(
-            "UPDATE container SET state = 'exited', pid = NULL, exit_code = ?2, finished = unixepoch() WHERE id = ?1",
-            params![id, code],
-        )
+    /// The container's process has ended, and somebody wants to know: this survives a power cut.
+    pub(crate) fn ended(&self, record: &mut Record, code: i32) -> Result<()> {
+        (record.state, record.pid, record.exit_code) = (State::Exited, None, Some(code));
+        self.write(record)?;
+        let file = fs::File::open(self.path(&record.id)).told("open the container's record")?;
+        file.sync_all().told("write the container's record to disk")
     }
 
-    /// Everything of the container is gone.
-    pub(crate) fn remove(&self, id: &str) -> Result<()> {
-        self.change("DELETE FROM container WHERE id = ?1", params![id])
+    /// Gives name and slot back. The directory, with the record in it, is the caller's to remove.
+    pub(crate) fn forget(&self, record: &Record) -> Result<()> {
+        for link in [self.slots.join(record.slot.to_string()), self.names.join(&record.name)] {
+            if belongs_to(&link, &record.id) {
+                remove_link(&link)?;
+            }
+        }
+        Ok(())
     }
 
     /// All containers, newest first.
     pub(crate) fn all(&self) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        for id in self.ids()? {
+            records.extend(self.read(&id)?);
+        }
+        records.sort_by(|one, other| other.created.cmp(&one.created).then_with(|| one.id.cmp(&other.id)));
+        Ok(records)
+    }
+
+    /// Ids of all directories, of finished and unfinished containers.
+    pub(crate) fn ids(&self) -> Result<Vec<String>> {
         let step = "list the containers";
-        let mut query = self.db.prepare(&format!("{SELECT} ORDER BY created DESC, rowid DESC")).told(step)?;
-        let rows = query.query_map([], record).told(step)?;
-        rows.collect::<std::result::Result<_, _>>().told(step)
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(&self.containers).told(step)? {
+            ids.extend(entry.told(step)?.file_name().into_string());
+        }
+        Ok(ids)
+    }
+
+    /// The container `id`; nothing when it has no record (yet, or any more).
+    pub(crate) fn read(&self, id: &str) -> Result<Option<Record>> {
+        let path = self.path(id);
+        match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| Error::Invalid {
+                what: format!("the container's record {}", path.display()),
+                reason: error.to_string(),
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).told("read a container's record"),
+        }
     }
 
     /// The container called `name`, or whose id begins with it when only one does.
     pub(crate) fn find(&self, name: &str) -> Result<Record> {
-        let step = "find the container";
-        let by_name = self.db.query_row(&format!("{SELECT} WHERE name = ?1 OR id = ?1"), [name], record).optional().told(step)?;
-        if let Some(record) = by_name {
+        let missing = || Error::NoSuchContainer { name: name.to_owned() };
+        if is_name(name)
+            && let Ok(id) = fs::read_link(self.names.join(name))
+            && let Some(record) = self.read(&id.to_string_lossy())?
+        {
             return Ok(record);
         }
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Error::NoSuchContainer { name: name.to_owned() });
+            return Err(missing());
         }
-        let mut query = self.db.prepare(&format!("{SELECT} WHERE substr(id, 1, ?2) = ?1 LIMIT 2")).told(step)?;
-        let length = i64::try_from(name.len()).unwrap_or(i64::MAX);
-        let found: Vec<Record> = query
-            .query_map(params![name, length], record)
-            .told(step)?
-            .collect::<std::result::Result<_, _>>()
-            .told(step)?;
-        match <[Record; 1]>::try_from(found) {
-            Ok([record]) => Ok(record),
-            Err(none) if none.is_empty() => Err(Error::NoSuchContainer { name: name.to_owned() }),
-            Err(_) => Err(Error::Invalid { what: format!("`{name}`"), reason: "more than one container's id begins so".into() }),
+        let mut found = self.ids()?.into_iter().filter(|id| id.starts_with(name));
+        match (found.next(), found.next()) {
+            (Some(id), None) => self.read(&id)?.ok_or_else(missing),
+            (None, _) => Err(missing()),
+            (Some(_), Some(_)) => {
+                Err(Error::Invalid { what: format!("`{name}`"), reason: "more than one container's id begins so".into() })
+            }
         }
-    }
-
-    /// Ids of containers that are not known to have ended.
-    pub(crate) fn unfinished(&self) -> Result<Vec<Record>> {
-        let step = "list the containers";
-        let mut query = self.db.prepare(&format!("{SELECT} WHERE state != 'exited' OR afterwards")).told(step)?;
-        let rows = query.query_map([], record).told(step)?;
-        rows.collect::<std::result::Result<_, _>>().told(step)
-    }
-
-    /// Whether there is a container of this id.
-    pub(crate) fn knows(&self, id: &str) -> Result<bool> {
-        self.db.prepare("SELECT 1 FROM container WHERE id = ?1").and_then(|mut query| query.exists([id])).told("find the container")
     }
 
     /// Names of containers that use the image `id`.
     pub(crate) fn users_of(&self, image: &str) -> Result<Vec<String>> {
-        let step = "find the image's containers";
-        let mut query = self.db.prepare("SELECT name FROM container WHERE image = ?1").told(step)?;
-        let rows = query.query_map([image], |row| row.get(0)).told(step)?;
-        rows.collect::<std::result::Result<_, _>>().told(step)
+        Ok(self.all()?.into_iter().filter(|record| record.image == image).map(|record| record.name).collect())
     }
 
-    fn change(&self, statement: &str, values: &[&dyn rusqlite::ToSql]) -> Result<()> {
-        let mut prepared = self.db.prepare(statement).told("change the container's record")?;
-        prepared.execute(values).told("change the container's record")?;
+    /// Links to directories that are gone: a command was killed between the two.
+    pub(crate) fn drop_dead_links(&self) -> Result<()> {
+        for directory in [&self.names, &self.slots] {
+            for entry in fs::read_dir(directory).told("list names")? {
+                let link = entry.told("list names")?.path();
+                if let Ok(id) = fs::read_link(&link)
+                    && !self.containers.join(id).exists()
+                {
+                    remove_link(&link)?;
+                }
+            }
+        }
         Ok(())
     }
+
+    fn take_name(&self, name: &str, id: &str) -> Result<()> {
+        let link = self.names.join(name);
+        for _ in 0..TRIES {
+            match symlink(id, &link) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error).told("take the container's name"),
+            }
+            match fs::read_link(&link) {
+                Ok(holder) if self.containers.join(&holder).exists() => {
+                    let id = holder.to_string_lossy().chars().take(12).collect();
+                    return Err(Error::NameInUse { name: name.to_owned(), id });
+                }
+                Ok(_) => remove_link(&link)?,
+                // Given back between the two calls.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error).told("look at who has the name"),
+            }
+        }
+        Err(Error::Invalid { what: format!("the name `{name}`"), reason: "others keep taking and leaving it".into() })
+    }
+
+    /// The lowest range that nobody has.
+    fn take_slot(&self, id: &str) -> Result<u32> {
+        for slot in 0..SLOTS {
+            match symlink(id, self.slots.join(slot.to_string())) {
+                Ok(()) => return Ok(slot),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error).told("take a range of ids"),
+            }
+        }
+        Err(Error::Invalid {
+            what: "one container more".into(),
+            reason: format!("all {SLOTS} ranges of ids are taken; remove containers that have ended"),
+        })
+    }
+
+    fn write(&self, record: &Record) -> Result<()> {
+        let path = self.path(&record.id);
+        let fresh = path.with_extension("new");
+        let text = serde_json::to_vec(record).map_err(|error| Error::Invalid {
+            what: "the container's record".into(),
+            reason: error.to_string(),
+        })?;
+        let written = fs::File::create(&fresh).and_then(|mut file| file.write_all(&text));
+        written.and_then(|()| fs::rename(&fresh, &path)).told("write the container's record")
+    }
+
+    fn path(&self, id: &str) -> PathBuf {
+        self.containers.join(id).join("record.json")
+    }
 }
 
-/// A container that is about to be made.
-#[derive(Debug)]
-pub(crate) struct NewRecord<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) image: &'a str,
-    pub(crate) image_name: &'a str,
-    pub(crate) command: &'a str,
-    pub(crate) removed_afterwards: bool,
-    pub(crate) details: &'a Details,
+fn belongs_to(link: &Path, id: &str) -> bool {
+    fs::read_link(link).is_ok_and(|holder| holder == Path::new(id))
 }
 
-fn record(row: &Row<'_>) -> std::result::Result<Record, rusqlite::Error> {
-    let details: String = row.get("details")?;
-    Ok(Record {
-        id: row.get("id")?,
-        name: row.get("name")?,
-        slot: row.get("slot")?,
-        state: State::parse(row.get_ref("state")?.as_str()?),
-        created: row.get("created")?,
-        pid: row.get("pid")?,
-        exit_code: row.get("exit_code")?,
-        image: row.get("image")?,
-        image_name: row.get("image_name")?,
-        command: row.get("command")?,
-        removed_afterwards: row.get("afterwards")?,
-        details: serde_json::from_str(&details).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
-        })?,
-    })
+fn remove_link(link: &Path) -> Result<()> {
+    match fs::remove_file(link) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other.told("give a name back"),
+    }
 }
 
-const SELECT: &str = "SELECT id, name, slot, state, created, pid, exit_code, image, image_name, command, afterwards, details FROM container";
-
-/// The lowest number that no container has.
-const FREE_SLOT: &str = "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM container WHERE slot = 0) THEN 0
-    ELSE (SELECT min(slot) + 1 FROM container AS taken
-          WHERE NOT EXISTS (SELECT 1 FROM container WHERE slot = taken.slot + 1)) END";
+/// What may stand in a path as one part.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains('/') && !text.starts_with('.')
+}
 
 /// How many ranges of 65,536 ids lie between [`crate::prepare::FIRST_ID`] and 2^31.
-pub(crate) const SLOTS: u32 = 4096;
-
-const VERSION: i64 = 1;
-
-const SCHEMA: &str = "
-PRAGMA journal_mode = WAL;
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS container (
-    id TEXT PRIMARY KEY NOT NULL,
-    name TEXT UNIQUE NOT NULL,
-    slot INTEGER UNIQUE NOT NULL,
-    state TEXT NOT NULL,
-    created INTEGER NOT NULL,
-    finished INTEGER,
-    pid INTEGER,
-    exit_code INTEGER,
-    image TEXT NOT NULL,
-    image_name TEXT NOT NULL,
-    command TEXT NOT NULL,
-    afterwards INTEGER NOT NULL,
-    details TEXT NOT NULL
-) STRICT;
-PRAGMA user_version = 1;
-COMMIT;
-";
+const SLOTS: u32 = 4096;
+/// A name that is taken and left this often in a row is an attack or a mistake.
+const TRIES: u32 = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn new<'a>(id: &'a str, name: &'a str, details: &'a Details) -> NewRecord<'a> {
-        NewRecord { id, name, image: "i", image_name: "i", command: "true", removed_afterwards: false, details }
+    fn record(root: &Path, id: &str, name: &str) -> Record {
+        fs::create_dir_all(root.join("containers").join(id)).unwrap();
+        Record {
+            id: id.into(),
+            name: name.into(),
+            slot: 0,
+            state: State::Created,
+            created: 0,
+            pid: None,
+            exit_code: None,
+            image: "i".into(),
+            image_name: "i".into(),
+            command: "true".into(),
+            removed_afterwards: false,
+            details: Details::default(),
+        }
+    }
+
+    fn remove(root: &Path, records: &Records, record: &Record) {
+        records.forget(record).unwrap();
+        fs::remove_dir_all(root.join("containers").join(&record.id)).unwrap();
     }
 
     #[test]
     fn slots_are_reused_from_the_lowest() {
         let dir = tempfile::tempdir().unwrap();
-        let mut records = Records::open(dir.path()).unwrap();
-        let details = Details::default();
-        let ids: Vec<String> = (0..4).map(|n| format!("{n:064x}")).collect();
-        for (n, id) in ids.iter().enumerate() {
-            assert_eq!(records.insert(&new(id, &format!("c{n}"), &details)).unwrap() as usize, n);
+        let records = Records::open(dir.path()).unwrap();
+        let mut made: Vec<Record> = (0..4).map(|n| record(dir.path(), &format!("{n:064x}"), &format!("c{n}"))).collect();
+        for (n, record) in made.iter_mut().enumerate() {
+            records.insert(record).unwrap();
+            assert_eq!(record.slot as usize, n);
         }
-        records.remove(&ids[1]).unwrap();
-        records.remove(&ids[0]).unwrap();
-        assert_eq!(records.insert(&new(&"a".repeat(64), "x", &details)).unwrap(), 0);
-        assert_eq!(records.insert(&new(&"b".repeat(64), "y", &details)).unwrap(), 1);
-        assert_eq!(records.insert(&new(&"c".repeat(64), "z", &details)).unwrap(), 4);
+        remove(dir.path(), &records, &made[1]);
+        remove(dir.path(), &records, &made[0]);
+        for (id, slot) in [("a", 0), ("b", 1), ("c", 4)] {
+            let mut record = record(dir.path(), &id.repeat(64), id);
+            records.insert(&mut record).unwrap();
+            assert_eq!(record.slot, slot);
+        }
     }
 
     #[test]
-    fn a_name_has_one_holder() {
+    fn a_name_has_one_holder_until_its_directory_is_gone() {
         let dir = tempfile::tempdir().unwrap();
-        let mut records = Records::open(dir.path()).unwrap();
-        let details = Details::default();
-        records.insert(&new(&"a".repeat(64), "web", &details)).unwrap();
-        let error = Records::open(dir.path()).unwrap().insert(&new(&"b".repeat(64), "web", &details)).unwrap_err();
-        assert!(matches!(error, Error::NameInUse { .. }));
+        let records = Records::open(dir.path()).unwrap();
+        let mut first = record(dir.path(), &"a".repeat(64), "web");
+        records.insert(&mut first).unwrap();
+        let mut second = record(dir.path(), &"b".repeat(64), "web");
+        assert!(matches!(records.insert(&mut second), Err(Error::NameInUse { .. })));
         assert_eq!(records.find("aaa").unwrap().name, "web");
         assert!(matches!(records.find("abc"), Err(Error::NoSuchContainer { .. })));
+        assert!(matches!(records.find("../names/web"), Err(Error::NoSuchContainer { .. })));
+        fs::remove_dir_all(dir.path().join("containers").join(&first.id)).unwrap();
+        records.insert(&mut second).unwrap();
+        assert_eq!(records.find("web").unwrap().id, second.id);
     }
 }

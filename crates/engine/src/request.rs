@@ -7,7 +7,8 @@
 
 use std::path::PathBuf;
 
-use runtime::cgroup::Resources;
+pub use kernel::caps::Caps;
+pub use runtime::cgroup::Resources;
 pub use runtime::danger::Danger;
 
 /// `bulkhead run` and, later, `POST /containers/create`.

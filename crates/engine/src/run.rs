@@ -12,7 +12,7 @@ use crate::admit::{self, Admitted, Provenance};
 use crate::error::{Context, Error, Result};
 use crate::monitor::{self, Exit, Streams};
 use crate::prepare::{self, Place};
-use crate::records::{Details, NewRecord};
+use crate::records::{Details, Record, State};
 use crate::request::{Afterwards, RunRequest};
 use crate::{Engine, directory, lowered, name};
 
@@ -22,12 +22,15 @@ impl Engine {
     /// On any error nothing is left of it: no process, no mount, no cgroup, no record. `clock` takes
     /// the time of each stop.
     pub fn run(&mut self, request: &RunRequest, streams: &Streams<'_>, clock: &mut Clock) -> Result<Exit> {
-        let image = self.resolve(&request.image)?;
+        // Until the record names the image, nobody may remove it.
+        let hold = self.store.hold()?;
+        let image = self.existing(&request.image)?;
         clock.stamp("image found");
         let admitted = admit::admit(image, Provenance::LoadedHere)?;
-        let berth = self.reserve(request, admitted.image())?;
+        let mut berth = self.reserve(request, admitted.image())?;
+        drop(hold);
         clock.stamp("name and ids reserved");
-        let lived = self.live(&berth, admitted, request, streams, clock);
+        let lived = self.live(&mut berth, admitted, request, streams, clock);
         match lived {
             Ok(exit) => self.leave(berth, exit, request.afterwards)?,
             Err(_) => self.give_back(berth)?,
@@ -40,28 +43,25 @@ impl Engine {
     /// the container is left afterwards.
     fn live(
         &self,
-        berth: &Berth,
+        berth: &mut Berth,
         admitted: Admitted,
         request: &RunRequest,
         streams: &Streams<'_>,
         clock: &mut Clock,
     ) -> Result<Exit> {
-        let spec = prepare::prepare(&admitted, request, self.place(berth, admitted.image(), streams))?;
+        let spec = prepare::prepare(&admitted, request, self.place(&berth.record, admitted.image(), streams))?;
         clock.stamp("container planned");
         let signals = monitor::take_signals()?;
-        let mut running = launch::launch(&spec, &self.hierarchy, clock)?;
+        let mut recorded = Ok(());
+        let mut running = launch::launch(&spec, &self.hierarchy, clock, |pid| {
+            recorded = self.records.started(&mut berth.record, pid);
+        })?;
         drop((spec, admitted));
         kernel::process::trim_memory();
-        let recorded = self.records.started(&berth.id, running.child.pid);
-        clock.stamp("start recorded");
         let exit = recorded.and_then(|()| monitor::attend(&mut running, streams, &signals));
         clock.stamp("program ended");
         directory::clear(running)?;
         exit
-    }
-
-    fn resolve(&self, name: &str) -> Result<Image> {
-        self.store.image(name)?.ok_or_else(|| Error::NoSuchImage { name: name.to_owned() })
     }
 
     /// Takes a directory, a name and a range of ids.
@@ -71,31 +71,28 @@ impl Engine {
             Some(name) => checked_name(name)?,
             None => name::made_up()?,
         };
-        let command = prepare::command(request, &image.config.config)?.join(" ");
-        let details = self.details(request);
-        let image_id = image.id.to_string();
-        let home = directory::Home::make(&self.containers, &id)?;
-        let slot = self.records.insert(&NewRecord {
-            id: &id,
-            name: &name,
-            image: &image_id,
-            image_name: &request.image,
-            command: &command,
+        let mut record = Record {
+            id: id.clone(),
+            name,
+            slot: 0,
+            state: State::Created,
+            created: now(),
+            pid: None,
+            exit_code: None,
+            image: image.id.to_string(),
+            image_name: request.image.clone(),
+            command: prepare::command(request, &image.config.config)?.join(" "),
             removed_afterwards: request.afterwards == Afterwards::Remove,
-            details: &details,
-        });
-        match slot {
-            Ok(slot) => {
-                let berth = Berth { id, slot, home };
-                match &request.cidfile {
-                    Some(path) => match write_cidfile(path, &berth.id) {
-                        Ok(()) => Ok(berth),
-                        Err(error) => self.give_back(berth).and(Err(error)),
-                    },
-                    None => Ok(berth),
-                }
-            }
-            Err(error) => home.remove().and(Err(error)),
+            details: self.details(request),
+        };
+        let home = directory::Home::make(self.records.containers(), &id)?;
+        if let Err(error) = self.records.insert(&mut record) {
+            return home.remove().and(Err(error));
+        }
+        let berth = Berth { record, home };
+        match request.cidfile.as_ref().map_or(Ok(()), |path| write_cidfile(path, &id)) {
+            Ok(()) => Ok(berth),
+            Err(error) => self.give_back(berth).and(Err(error)),
         }
     }
 
@@ -109,32 +106,32 @@ impl Engine {
         }
     }
 
-    fn place<'a>(&'a self, berth: &'a Berth, image: &Image, streams: &Streams<'_>) -> Place<'a> {
+    fn place<'a>(&'a self, record: &'a Record, image: &Image, streams: &Streams<'_>) -> Place<'a> {
         let window = match kernel::rustix::termios::tcgetwinsize(streams.output) {
             Ok(size) => (size.ws_row, size.ws_col),
             // Not a terminal: the container's starts without a size.
             Err(_) => (0, 0),
         };
         Place {
-            id: &berth.id,
-            slot: berth.slot,
-            directory: directory::path(&self.containers, &berth.id),
+            id: &record.id,
+            slot: record.slot,
+            directory: directory::path(self.records.containers(), &record.id),
             layers: image.layers.iter().rev().map(|layer| self.store.layer_path(layer)).collect(),
             standing: &self.standing,
             window,
         }
     }
 
-    fn leave(&self, berth: Berth, exit: Exit, afterwards: Afterwards) -> Result<()> {
+    fn leave(&self, mut berth: Berth, exit: Exit, afterwards: Afterwards) -> Result<()> {
         match afterwards {
-            Afterwards::Keep => self.records.ended(&berth.id, Some(exit.code)),
+            Afterwards::Keep => self.records.ended(&mut berth.record, exit.code),
             Afterwards::Remove => self.give_back(berth),
         }
     }
 
     fn give_back(&self, berth: Berth) -> Result<()> {
-        berth.home.remove()?;
-        self.records.remove(&berth.id)
+        self.records.forget(&berth.record)?;
+        berth.home.remove()
     }
 }
 
@@ -142,9 +139,13 @@ impl Engine {
 /// killed process left of it is found by the next command's sweep.
 #[derive(Debug)]
 struct Berth {
-    id: String,
-    slot: u32,
+    record: Record,
     home: directory::Home,
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    kernel::rustix::time::clock_gettime(kernel::rustix::time::ClockId::Realtime).tv_sec
 }
 
 fn checked_name(name: &str) -> Result<String> {

@@ -24,6 +24,31 @@ pub fn serve_alone(serve: impl FnOnce() -> i32) -> ! {
     exit_now(serve())
 }
 
+/// Gives this process the one-word command line `name` in `/proc/PID/cmdline`, in place of the words
+/// it was started with. For a process that lives on inside a container, where those words would tell
+/// of the host and of other people's secrets. `name` is cut to the room that there is.
+pub fn rename(name: &str) -> Result<()> {
+    let stat = std::fs::read_to_string("/proc/self/stat")
+        .map_err(|error| Error::new("read(/proc/self/stat)", Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    // proc_pid_stat(5): arg_start and arg_end are fields 48 and 49; the second field may hold spaces
+    // and ends at the last parenthesis.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let address = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<usize>().ok());
+    let (Some(start), Some(end)) = (address(48), address(49)) else {
+        return Err(Error::new("read(/proc/self/stat): no argument addresses", Errno::INVAL));
+    };
+    let room = end.saturating_sub(start);
+    let kept = name.len().min(room.saturating_sub(1));
+    // SAFETY: the kernel says that start..end is where it put this process's argument strings: mapped,
+    // writable, and read by nobody but `std::env::args`, which only ever sees text cut shorter. The
+    // process has one thread.
+    unsafe {
+        std::ptr::write_bytes(start as *mut u8, 0, room);
+        std::ptr::copy_nonoverlapping(name.as_ptr(), start as *mut u8, kept);
+    }
+    Ok(())
+}
+
 /// Replaces this process by `program` (execve(2)); returns only the error.
 pub fn execute(program: &CStr, args: &[CString], env: &[CString]) -> Errno {
     let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {

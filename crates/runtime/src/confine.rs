@@ -374,7 +374,15 @@ impl Jail<'_> {
     }
 
     fn filter_system_calls(&self) -> Result<()> {
-        Ok(())
+        let Some(program) = self.spec.seccomp.up() else { return Ok(()) };
+        let step = || "load the system call filter";
+        let filter: Vec<_> =
+            program.raw().map(|(code, jt, jf, k)| kernel::seccomp::Instruction { code, jt, jf, k }).collect();
+        if program.notifies() {
+            let listener = kernel::seccomp::load_with_listener(&filter).step(step)?;
+            return wire::report(self.socket.as_fd(), &Report::Listener, Some(listener.as_fd()));
+        }
+        kernel::seccomp::load(&filter).step(step)
     }
 
     fn start_program(&self) -> Result<Infallible> {

@@ -13,6 +13,7 @@ use crate::error::{Result, Step};
 /// Forks. The caller goes on as the program; this process stays behind as process 1, closes all
 /// that it inherited, and ends with the program's exit code.
 pub(crate) fn become_init() -> Result<()> {
+    kernel::process::rename("bulkhead-init").step(|| "forget our own command line")?;
     match kernel::fork::fork().step(|| "start the program below our init")? {
         None => Ok(()),
         Some(program) => kernel::process::serve_alone(|| match SignalFd::new(&PASSED_ON) {

@@ -41,17 +41,31 @@ pub struct Running {
 
 /// Starts the container that `spec` describes. When this returns, the program runs (its execve has
 /// succeeded); on any error nothing is left: no process, no cgroup, no mount.
-pub fn launch(spec: &Spec, hierarchy: &Hierarchy, clock: &mut Clock) -> Result<Running> {
+///
+/// `meanwhile` is called with the new process's number while that process builds its walls: the
+/// place for what the caller has to write down, which costs no time there.
+pub fn launch(
+    spec: &Spec,
+    hierarchy: &Hierarchy,
+    clock: &mut Clock,
+    meanwhile: impl FnOnce(i32),
+) -> Result<Running> {
     let owner = outer_root(spec);
     rootfs::make_writable(&spec.root, owner)?;
     let cgroup = Cgroup::create(hierarchy, &spec.id, &spec.resources, &spec.device_rules)?;
     clock.stamp("cgroup made");
-    let started = start(spec, cgroup, owner, clock);
+    let started = start(spec, cgroup, owner, clock, meanwhile);
     clock.stamp("program started");
     started
 }
 
-fn start(spec: &Spec, cgroup: Cgroup, owner: (u32, u32), clock: &mut Clock) -> Result<Running> {
+fn start(
+    spec: &Spec,
+    cgroup: Cgroup,
+    owner: (u32, u32),
+    clock: &mut Clock,
+    meanwhile: impl FnOnce(i32),
+) -> Result<Running> {
     let mut cgroup = Guard::new(cgroup);
     let mut view = match spec.view {
         Wall::Up(()) => Some(View::new(&spec.resources, cgroup.get())?),
@@ -67,6 +81,7 @@ fn start(spec: &Spec, cgroup: Cgroup, owner: (u32, u32), clock: &mut Clock) -> R
     clock.stamp("sources opened");
     let (ours, theirs) = kernel::socket::pair().step(|| "make the launch socket")?;
     let memfd_noexec = open_memfd_noexec()?;
+    let cgroups = cgroup.get().join()?;
     let (streams, inner) = pipes(spec.process.stdio, owner)?;
     let side = kernel::fork::clone(namespaces(spec), cgroup.get().clone_into()).step(|| "start a process in its namespaces")?;
     let child = match side {
@@ -76,7 +91,7 @@ fn start(spec: &Spec, cgroup: Cgroup, owner: (u32, u32), clock: &mut Clock) -> R
             confine::enter(Jail {
                 spec,
                 plan: &operations,
-                cgroups: cgroup.get().join(),
+                cgroups,
                 memfd_noexec,
                 sources: Some(sources),
                 socket: theirs,
@@ -88,7 +103,7 @@ fn start(spec: &Spec, cgroup: Cgroup, owner: (u32, u32), clock: &mut Clock) -> R
         }
     };
     clock.stamp("process made");
-    drop((theirs, inner, memfd_noexec));
+    drop((theirs, inner, memfd_noexec, cgroups));
     map_ids(spec, child.get())?;
     tell(&ours, None, clock)?;
     let user_namespace = user_namespace(spec, child.get())?;
@@ -97,6 +112,7 @@ fn start(spec: &Spec, cgroup: Cgroup, owner: (u32, u32), clock: &mut Clock) -> R
     clock.stamp("root file system mounted");
     tell(&ours, Some(root.as_fd()), clock)?;
     drop((root, sources));
+    meanwhile(child.get().pid);
     let heard = listen(&ours, clock)?;
     if let (Some(view), Some(listener)) = (&mut view, heard.listener) {
         view.answer_on(listener);
@@ -164,14 +180,24 @@ fn namespaces(spec: &Spec) -> Namespaces {
 }
 
 fn map_ids(spec: &Spec, child: &Child) -> Result<()> {
-    let Wall::Up(IdRange { first, count, .. }) = spec.namespaces.user else { return Ok(()) };
+    let Wall::Up(range) = spec.namespaces.user else { return Ok(()) };
+    let IdRange { first, count, .. } = range;
     for file in ["uid_map", "gid_map"] {
         let path = format!("/proc/{}/{file}", child.pid);
         let step = || format!("map ids {first} to {} for the container", first.saturating_add(count - 1));
         let file = kernel::rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).step(step)?;
-        kernel::rustix::io::write(&file, format!("0 {first} {count}").as_bytes()).step(step)?;
+        kernel::rustix::io::write(&file, id_map(range).as_bytes()).step(step)?;
     }
     Ok(())
+}
+
+/// The lines of a map file (user_namespaces(7)). An ordinary user's own id and their subordinate ids
+/// were mapped in two pieces, and no line may cross the seam between them.
+fn id_map(IdRange { first, count, files }: IdRange) -> String {
+    match files {
+        FileOwners::Outer if count > 1 => format!("0 {first} 1\n1 {} {}\n", first + 1, count - 1),
+        _ => format!("0 {first} {count}\n"),
+    }
 }
 
 /// The switch that the child sets for its own pid namespace. Kernels before 6.3 have none, and only

@@ -1,9 +1,110 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Images at rest: blobs, layers, references, and the archives they come from.
+//! Images at rest: layers, configurations and names, and the archives they come from.
 //!
-//! (Module docs and list: written by whoever fills this crate.)
+//! ```text
+//! images.db            SQLite: images by id, names
+//! lock                 shared while something uses or adds content, exclusive while it is removed
+//! layers/<diff-id>/    one directory per layer, shared by every image that has it
+//!   fs/                the unpacked tree
+//!   layer.json         its summary; the directory appears whole or not at all (rename)
+//! staging/<random>/    what is being unpacked; whoever finds one unlocked removes it
+//! ```
+//!
+//! A layer's directory is named by the digest of its uncompressed tar and becomes visible only after
+//! that digest, and the one of the blob it came in, were checked. Nothing here ever prints.
 #![forbid(unsafe_code)]
 
 pub mod decode;
+mod archive;
+mod database;
+mod embedded;
+mod error;
+mod images;
+mod import;
+mod layers;
 pub mod tar;
 pub mod unpack;
+mod staging;
+
+use std::fs::File;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use kernel::rustix::fs::{FlockOperation, flock};
+
+pub use archive::Loaded;
+pub use embedded::EmbeddedFile;
+pub use error::{Error, Result};
+pub use images::{HistoryStep, Image, Removed, Summary};
+pub use import::Changes;
+
+/// The open store.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    unpacking: Unpacking,
+}
+
+/// What the caller may do with files, which decides how layers are unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpacking {
+    /// Everything.
+    AsRoot,
+    /// Root of a user namespace with a range of ids.
+    InUserNamespace,
+    /// Root of a user namespace with a single id.
+    SingleId,
+}
+
+/// What a long operation is at.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'a> {
+    /// In a few words.
+    pub step: &'a str,
+    /// Bytes done.
+    pub done: u64,
+    /// Bytes in all, when known.
+    pub total: Option<u64>,
+}
+
+/// Takes the progress of a long operation.
+pub type OnProgress<'a> = &'a mut dyn FnMut(Progress<'_>);
+
+impl Store {
+    /// Opens the store in `root`, a directory that exists.
+    pub fn open(root: &Path, unpacking: Unpacking) -> Result<Self> {
+        let store = Self { root: root.to_owned(), unpacking };
+        for name in ["layers", "staging"] {
+            let path = store.root.join(name);
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&path)
+                .map_err(|error| Error::io("make the store's directory", &path, error))?;
+        }
+        Ok(store)
+    }
+
+    /// Keeps everything in the store where it is until the result is dropped.
+    pub fn hold(&self) -> Result<Hold> {
+        self.lock(FlockOperation::LockShared)
+    }
+
+    fn hold_alone(&self) -> Result<Hold> {
+        self.lock(FlockOperation::LockExclusive)
+    }
+
+    fn lock(&self, operation: FlockOperation) -> Result<Hold> {
+        let path = self.root.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|error| Error::io("open the store's lock", &path, error))?;
+        flock(&file, operation).map_err(|errno| Error::io("take the store's lock", &path, errno.into()))?;
+        Ok(Hold { _file: file })
+    }
+}
+
+/// A lock on the store.
+#[derive(Debug)]
+pub struct Hold {
+    _file: File,
+}

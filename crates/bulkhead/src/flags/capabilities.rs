@@ -10,7 +10,8 @@ use super::nearest::suggestion;
 pub(crate) fn parse(text: &str) -> Result<String, Complaint> {
     let upper = text.to_ascii_uppercase();
     let name = upper.strip_prefix("CAP_").unwrap_or(&upper);
-    if name == "ALL" || Caps::named(name).is_some() {
+    // Compared here and not by `Caps::named`, which would take a second prefix off.
+    if name == "ALL" || Caps::all().names().any(|known| known == name) {
         return Ok(name.to_owned());
     }
     Err(format!("{text:?} is not a capability{}", suggestion(name, Caps::all().names())))

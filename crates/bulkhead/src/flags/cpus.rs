@@ -19,7 +19,8 @@ pub(crate) fn parse(text: &str) -> Result<u64, Complaint> {
 
 /// `0-3,5`: numbers and ranges, as cpuset(7) writes them. The text comes back unchanged.
 pub(crate) fn list(text: &str) -> Result<String, Complaint> {
-    let complaint = |part: &str| format!("{text:?} is not a list like 0-3,5: {part:?} is neither a number nor a range");
+    let complaint =
+        |part: &str| format!("{text:?} is not a list like 0-3,5: {part:?} is neither a number nor a range");
     for part in text.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         match (number(first), number(last)) {
@@ -75,7 +76,9 @@ mod tests {
         for text in ["0", "0-3", "0-3,5", "7,0"] {
             assert_eq!(list(text), Ok(text.to_owned()));
         }
-        for (text, part) in [("", ""), ("0-3,x", "x"), ("3-0", "3-0"), ("0,,1", ""), ("+1", "+1"), ("-1", "-1")] {
+        for (text, part) in
+            [("", ""), ("0-3,x", "x"), ("3-0", "3-0"), ("0,,1", ""), ("+1", "+1"), ("-1", "-1")]
+        {
             let want = format!("{text:?} is not a list like 0-3,5: {part:?} is neither a number nor a range");
             assert_eq!(list(text), Err(want));
         }

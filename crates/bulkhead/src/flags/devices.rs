@@ -15,7 +15,9 @@ pub(crate) fn parse(text: &str) -> Result<DeviceRequest, Complaint> {
         [source, rights] if are_rights(rights) => (source, source, rights),
         [source, target] => (source, target, "rwm"),
         [source, target, rights] if are_rights(rights) => (source, target, rights),
-        [_, _, rights] => return Err(format!("{rights:?} in {text:?} are not rights, each of r, w and m once at most")),
+        [_, _, rights] => {
+            return Err(format!("{rights:?} in {text:?} are not rights, each of r, w and m once at most"));
+        }
         _ => return Err(format!("{text:?} is not host[:inside][:rwm]")),
     };
     if let Some(relative) = [source, target].into_iter().find(|path| !path.starts_with('/')) {
@@ -54,7 +56,10 @@ mod tests {
             ("null", r#""null" in "null" is not an absolute path"#),
             ("/dev/null:rrr", r#""rrr" in "/dev/null:rrr" is not an absolute path"#),
             ("/dev/null::r", r#""" in "/dev/null::r" is not an absolute path"#),
-            ("/dev/a:/dev/b:q", r#""q" in "/dev/a:/dev/b:q" are not rights, each of r, w and m once at most"#),
+            (
+                "/dev/a:/dev/b:q",
+                r#""q" in "/dev/a:/dev/b:q" are not rights, each of r, w and m once at most"#,
+            ),
             ("/dev/a:/dev/b:", r#""" in "/dev/a:/dev/b:" are not rights, each of r, w and m once at most"#),
             ("/a:/b:r:w", r#""/a:/b:r:w" is not host[:inside][:rwm]"#),
             ("vendor.com/gpu=0", r#""vendor.com/gpu=0" in "vendor.com/gpu=0" is not an absolute path"#),

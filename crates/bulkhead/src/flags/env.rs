@@ -18,15 +18,14 @@ pub(crate) fn parse(text: &str) -> Result<(String, Option<String>), Complaint> {
     Ok((name.to_owned(), value))
 }
 
-/// The variables of a run: those of the files first, then those of `-e`, whatever the order of the
-/// flags (as Docker does).
-///
-/// A bare name takes its value from the caller through `lookup`. Where the caller has none, a file's
-/// name is passed over, and one of `-e` removes what the image sets.
-pub(crate) fn gather(
+/// A variable of ours by name.
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
+
+/// The variables that `files` name, in order. A bare name takes our value, and is passed over when we
+/// have none, as Docker does.
+pub(crate) fn of_files(
     files: &[PathBuf],
-    given: Vec<(String, Option<String>)>,
-    lookup: &dyn Fn(&str) -> Result<String, VarError>,
+    lookup: Lookup<'_>,
 ) -> Result<Vec<(String, Option<String>)>, Complaint> {
     let mut gathered = Vec::new();
     for file in files {
@@ -35,18 +34,25 @@ pub(crate) fn gather(
             gathered.extend(value.map(|value| (name, Some(value))));
         }
     }
-    for (name, value) in given {
-        let value = value_or_ours(&name, value, lookup)?;
-        gathered.push((name, value));
-    }
     Ok(gathered)
 }
 
-fn value_or_ours(
-    name: &str,
-    value: Option<String>,
-    lookup: &dyn Fn(&str) -> Result<String, VarError>,
-) -> Result<Option<String>, Complaint> {
+/// The variables of `-e`, in order. A bare name takes our value; when we have none, it stays bare and
+/// removes what the image sets.
+pub(crate) fn of_flags(
+    given: Vec<(String, Option<String>)>,
+    lookup: Lookup<'_>,
+) -> Result<Vec<(String, Option<String>)>, Complaint> {
+    given
+        .into_iter()
+        .map(|(name, value)| {
+            let value = value_or_ours(&name, value, lookup)?;
+            Ok((name, value))
+        })
+        .collect()
+}
+
+fn value_or_ours(name: &str, value: Option<String>, lookup: Lookup<'_>) -> Result<Option<String>, Complaint> {
     if value.is_some() {
         return Ok(value);
     }
@@ -75,9 +81,12 @@ mod tests {
 
     #[test]
     fn one_variable() {
-        for (text, want) in
-            [("A=1", pair("A", Some("1"))), ("A=", pair("A", Some(""))), ("A", pair("A", None)), ("A B=1", pair("A B", Some("1")))]
-        {
+        for (text, want) in [
+            ("A=1", pair("A", Some("1"))),
+            ("A=", pair("A", Some(""))),
+            ("A", pair("A", None)),
+            ("A B=1", pair("A B", Some("1"))),
+        ] {
             assert_eq!(parse(text), Ok(want));
         }
         for text in ["", "=x"] {
@@ -86,24 +95,20 @@ mod tests {
     }
 
     #[test]
-    fn files_come_first_and_bare_names_are_looked_up() {
+    fn bare_names_are_looked_up() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("vars");
         std::fs::write(&file, "F=1\nHERE\nGONE\n").unwrap();
+        let want = [pair("F", Some("1")), pair("HERE", Some("ours"))];
+        assert_eq!(of_files(&[file], &lookup), Ok(want.to_vec()));
         let given = vec![pair("E", Some("2")), pair("HERE", None), pair("GONE", None)];
-        let want = [
-            pair("F", Some("1")),
-            pair("HERE", Some("ours")),
-            pair("E", Some("2")),
-            pair("HERE", Some("ours")),
-            pair("GONE", None),
-        ];
-        assert_eq!(gather(&[file], given, &lookup), Ok(want.to_vec()));
+        let want = [pair("E", Some("2")), pair("HERE", Some("ours")), pair("GONE", None)];
+        assert_eq!(of_flags(given, &lookup), Ok(want.to_vec()));
     }
 
     #[test]
     fn a_value_that_is_no_text_is_refused() {
         let want = "the value of BAD here is not UTF-8".to_owned();
-        assert_eq!(gather(&[], vec![pair("BAD", None)], &lookup), Err(want));
+        assert_eq!(of_flags(vec![pair("BAD", None)], &lookup), Err(want));
     }
 }

@@ -18,7 +18,8 @@ mod tests {
 
     #[test]
     fn labels() {
-        for (text, name, value) in [("a=b", "a", "b"), ("a", "a", ""), ("a=", "a", ""), ("a=b=c", "a", "b=c")] {
+        for (text, name, value) in [("a=b", "a", "b"), ("a", "a", ""), ("a=", "a", ""), ("a=b=c", "a", "b=c")]
+        {
             assert_eq!(parse(text), Ok((name.to_owned(), value.to_owned())));
         }
         for text in ["", "=x"] {

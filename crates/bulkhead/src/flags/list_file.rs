@@ -46,7 +46,11 @@ fn line(raw: &[u8]) -> Result<Option<Entry>, Complaint> {
 }
 
 fn one_word(name: &str) -> Result<String, Complaint> {
-    if name.contains(char::is_whitespace) { Err(format!("a space in the name {name:?}")) } else { Ok(name.to_owned()) }
+    if name.contains(char::is_whitespace) {
+        Err(format!("a space in the name {name:?}"))
+    } else {
+        Ok(name.to_owned())
+    }
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -57,7 +61,8 @@ mod tests {
 
     #[test]
     fn lines() {
-        let text = b"\xef\xbb\xbfFIRST=1\n\n# no\n   # no either\n  LEAD=x y \r\nQ=\"a b\"\nBARE  \nEMPTY=\nEQ=a=b";
+        let text =
+            b"\xef\xbb\xbfFIRST=1\n\n# no\n   # no either\n  LEAD=x y \r\nQ=\"a b\"\nBARE  \nEMPTY=\nEQ=a=b";
         let want = [
             ("FIRST", Some("1")),
             ("LEAD", Some("x y ")),

@@ -6,6 +6,7 @@
 //! of the flag in front of it. Notations are Docker's; whatever this version cannot do is refused in
 //! words and never passed over.
 
+pub(crate) mod bounds;
 pub(crate) mod capabilities;
 pub(crate) mod cpus;
 pub(crate) mod devices;
@@ -15,6 +16,7 @@ pub(crate) mod list_file;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
 pub(crate) mod nearest;
+pub(crate) mod numbers;
 pub(crate) mod rates;
 pub(crate) mod security;
 pub(crate) mod signals;

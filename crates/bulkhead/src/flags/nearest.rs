@@ -5,7 +5,7 @@
 /// the difference: at most a third of the letters, case aside.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
-    let allowed = word.chars().count().div_ceil(3);
+    let allowed = (word.chars().count() + 1) / 3;
     known
         .into_iter()
         .map(|candidate| (edits(&word, &candidate.to_ascii_lowercase()), candidate))

@@ -42,7 +42,9 @@ pub(crate) fn parse(text: &str) -> Result<SecurityOpt, Complaint> {
         None => (text, None),
     };
     match (name, value) {
-        ("no-new-privileges", value) => Ok(SecurityOpt::NoNewPrivileges(switch::parse(value.unwrap_or("true"))?)),
+        ("no-new-privileges", value) => {
+            Ok(SecurityOpt::NoNewPrivileges(switch::parse(value.unwrap_or("true"))?))
+        }
         (name, None | Some("")) if NAMES.contains(&name) => Err(format!("{text:?} lacks its value")),
         ("seccomp", Some(value)) => Ok(SecurityOpt::Seccomp(seccomp(value))),
         ("apparmor", Some(profile)) => Ok(SecurityOpt::AppArmor(profile.to_owned())),
@@ -64,7 +66,11 @@ fn seccomp(value: &str) -> Seccomp {
 
 /// Options that only take a wall down: it stands when they are absent.
 fn only(name: &str, known: &str, value: &str, option: SecurityOpt) -> Result<SecurityOpt, Complaint> {
-    if value == known { Ok(option) } else { Err(format!("{name} can be {known:?} and nothing else, not {value:?}")) }
+    if value == known {
+        Ok(option)
+    } else {
+        Err(format!("{name} can be {known:?} and nothing else, not {value:?}"))
+    }
 }
 
 const NAMES: [&str; 6] = ["no-new-privileges", "seccomp", "apparmor", "landlock", "systempaths", "view"];

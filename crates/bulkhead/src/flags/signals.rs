@@ -29,7 +29,9 @@ fn real_time(name: &str) -> Option<i32> {
     let number = match (name.strip_prefix("RTMIN"), name.strip_prefix("RTMAX")) {
         (Some(""), _) => FIRST_REAL_TIME,
         (_, Some("")) => LAST,
-        (Some(offset), _) => FIRST_REAL_TIME.checked_add(offset.strip_prefix('+')?.parse::<u8>().ok()?.into())?,
+        (Some(offset), _) => {
+            FIRST_REAL_TIME.checked_add(offset.strip_prefix('+')?.parse::<u8>().ok()?.into())?
+        }
         (_, Some(offset)) => LAST.checked_sub(offset.strip_prefix('-')?.parse::<u8>().ok()?.into())?,
         (None, None) => return None,
     };

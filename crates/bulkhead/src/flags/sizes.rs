@@ -81,7 +81,10 @@ mod tests {
             ("64mm", r#""64mm" is not a size: "mm" is not a unit, b, k, m, g, t and p are"#),
             ("1e3", r#""1e3" is not a size: "e3" is not a unit, b, k, m, g, t and p are"#),
             ("9000p", r#""9000p" is more bytes than this machine can count"#),
-            ("99999999999999999999999999999999999999999p", r#""99999999999999999999999999999999999999999p" is more bytes than this machine can count"#),
+            (
+                "99999999999999999999999999999999999999999p",
+                r#""99999999999999999999999999999999999999999p" is more bytes than this machine can count"#,
+            ),
         ] {
             assert_eq!(parse(text), Err(want.to_owned()), "{text}");
         }

@@ -13,7 +13,9 @@ pub(crate) fn parse(text: &str) -> Result<(String, String), Complaint> {
 
 /// At least two words with dots between them, none of which could climb out of /proc/sys.
 fn is_name(text: &str) -> bool {
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-@".contains(&b));
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-@".contains(&b))
+    };
     text.contains('.') && text.split('.').all(is_word)
 }
 

@@ -108,7 +108,11 @@ mod tests {
 
     #[test]
     fn the_last_of_a_name_counts() {
-        let given = vec![limit("nofile", Some(1), Some(1)), limit("core", None, None), limit("nofile", Some(2), Some(2))];
+        let given = vec![
+            limit("nofile", Some(1), Some(1)),
+            limit("core", None, None),
+            limit("nofile", Some(2), Some(2)),
+        ];
         assert_eq!(last_of_each(given), [limit("core", None, None), limit("nofile", Some(2), Some(2))]);
     }
 }

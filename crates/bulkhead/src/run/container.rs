@@ -13,6 +13,7 @@ use crate::flags::{Complaint, labels, list_file};
 /// What the container is called and connected to.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Container")]
+#[group(skip)]
 pub(super) struct Flags {
     /// A name for the container; one is made up otherwise
     #[arg(long, value_name = "NAME")]
@@ -44,7 +45,8 @@ impl Flags {
         request.stdin = if self.interactive { Stdin::Open } else { Stdin::Closed };
         request.terminal = if self.tty { Terminal::Allocate } else { Terminal::None };
         request.cidfile = self.cidfile.map(|path| around.here.join(path));
-        request.labels = gather(&self.label_file, self.label).map_err(|what| complaint("--label-file", &what))?;
+        request.labels =
+            gather(&self.label_file, self.label).map_err(|what| complaint("--label-file", &what))?;
         Ok(())
     }
 }

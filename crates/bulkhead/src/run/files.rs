@@ -11,6 +11,7 @@ use crate::flags::{devices, sizes};
 /// What the container sees of files.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Files")]
+#[group(skip)]
 pub(super) struct Flags {
     /// Nothing but mounts can be written
     #[arg(long)]

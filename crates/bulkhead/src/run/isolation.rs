@@ -15,6 +15,7 @@ use crate::flags::{capabilities, sysctls};
 /// What separates the container from the host.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Walls")]
+#[group(skip)]
 pub(super) struct Flags {
     /// Take every wall down: what runs inside has power over the host
     #[arg(long)]
@@ -87,7 +88,11 @@ fn capability(name: String) -> (String, Danger) {
 }
 
 /// One option; of several for the same wall the last one counts.
-fn apply(request: &mut IsolationRequest, option: SecurityOpt, around: &Surroundings<'_>) -> Result<(), Failure> {
+fn apply(
+    request: &mut IsolationRequest,
+    option: SecurityOpt,
+    around: &Surroundings<'_>,
+) -> Result<(), Failure> {
     let asked = |words: &str| Some(Danger::asked_by(format!("--security-opt {words}")));
     match option {
         SecurityOpt::Seccomp(which) => request.seccomp = seccomp(which, around)?,

@@ -8,11 +8,12 @@ use engine::request::{Init, ProcessRequest, Ulimit};
 
 use super::{Surroundings, complaint};
 use crate::failure::Failure;
-use crate::flags::{env, signals, ulimits};
+use crate::flags::{env, numbers, signals, ulimits};
 
 /// What runs inside, and as whom.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Process")]
+#[group(skip)]
 pub(super) struct Flags {
     /// Run this instead of the image's entry point; empty for none
     #[arg(long, value_name = "PROGRAM")]
@@ -39,7 +40,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "SIGNAL", value_parser = signals::parse)]
     stop_signal: Option<i32>,
     /// Seconds from that signal until the program is killed; -1 to wait for ever
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = numbers::whole)]
     stop_timeout: Option<i64>,
     /// A limit of getrlimit(2); may be given more than once
     #[arg(long, value_name = "NAME=SOFT[:HARD]", value_parser = ulimits::parse)]
@@ -54,10 +55,13 @@ pub(super) struct Flags {
 
 impl Flags {
     pub(super) fn request(self, around: &Surroundings<'_>) -> Result<ProcessRequest, Failure> {
-        let env = env::gather(&self.env_file, self.env, around.variable);
+        // Those of files first, whatever the order of the flags, so that -e wins: as Docker does.
+        let mut env =
+            env::of_files(&self.env_file, around.variable).map_err(|what| complaint("--env-file", &what))?;
+        env.extend(env::of_flags(self.env, around.variable).map_err(|what| complaint("--env", &what))?);
         Ok(ProcessRequest {
             entrypoint: self.entrypoint,
-            env: env.map_err(|what| complaint("--env", &what))?,
+            env,
             workdir: self.workdir,
             user: self.user,
             groups: self.group_add,

@@ -226,7 +226,10 @@ mod tests {
     fn what_the_kernel_would_not_load_is_an_error() {
         assert_eq!(run(&[]), Err(Malformed::PastEnd { at: 0 }));
         assert_eq!(run(&[insn(LD_ABS, 0)]), Err(Malformed::PastEnd { at: 0 }));
-        assert_eq!(run(&[insn(JA, u32::MAX), insn(RET_K, 0)]), Err(Malformed::PastEnd { at: u32::MAX as usize }));
+        assert_eq!(
+            run(&[insn(JA, u32::MAX), insn(RET_K, 0)]),
+            Err(Malformed::PastEnd { at: u32::MAX as usize })
+        );
         assert_eq!(run(&[insn(DIV, 0), insn(RET_K, 0)]), Err(Malformed::NotSeccomp { at: 0 }));
         assert_eq!(run(&[insn(ST, 16), insn(RET_K, 0)]), Err(Malformed::NotSeccomp { at: 0 }));
         // Half-word loads are classic BPF but not seccomp.
@@ -236,8 +239,7 @@ mod tests {
     #[test]
     fn conditional_jumps_count_from_the_next_instruction() {
         for (code, k, taken) in [(JEQ, 1, true), (JGT, 1, false), (JGE, 1, true), (JSET, 2, false)] {
-            let program =
-                [insn(LD_ABS, 0), Insn { code, jt: 1, jf: 0, k }, insn(RET_K, 0), insn(RET_K, 1)];
+            let program = [insn(LD_ABS, 0), Insn { code, jt: 1, jf: 0, k }, insn(RET_K, 0), insn(RET_K, 1)];
             assert_eq!(run(&program), Ok(u32::from(taken)), "code {code:#x}");
         }
     }

@@ -229,7 +229,9 @@ mod tests {
         for (name, abi, number) in landmarks {
             assert_eq!(Call::named(name).unwrap().number(abi), Some(number), "{name} on {abi:?}");
         }
-        for (name, abi) in [("socketcall", X86_64), ("open", Aarch64), ("alarm", Arm), ("futex_time64", Aarch64)] {
+        for (name, abi) in
+            [("socketcall", X86_64), ("open", Aarch64), ("alarm", Arm), ("futex_time64", Aarch64)]
+        {
             assert_eq!(Call::named(name).unwrap().number(abi), None, "{name} on {abi:?}");
         }
     }

@@ -97,7 +97,9 @@ mod tests {
 
     #[test]
     fn numbers_are_the_kernels() {
-        for (name, number) in [("CAP_CHOWN", 0), ("NET_RAW", 13), ("SYS_ADMIN", 21), ("CHECKPOINT_RESTORE", 40)] {
+        for (name, number) in
+            [("CAP_CHOWN", 0), ("NET_RAW", 13), ("SYS_ADMIN", 21), ("CHECKPOINT_RESTORE", 40)]
+        {
             assert_eq!(Capability::named(name).unwrap().number(), number);
         }
         assert!(Capability::named("SYS_EVERYTHING").is_err());

@@ -28,13 +28,23 @@ pub enum Error {
         /// Of the calls, separated by commas.
         names: String,
     },
-    /// An entry does not say why it is there, or names no call.
-    #[error("the entry for {calls} has {what}")]
-    Bare {
+    /// An entry does not say why it is there.
+    #[error("the entry for {calls} has no reason")]
+    NoReason {
         /// The names in the entry.
         calls: String,
-        /// `no reason`, `no calls` or `no rules`.
-        what: &'static str,
+    },
+    /// An entry is about nothing.
+    #[error("the entry with the reason `{reason}` has no calls")]
+    NoCalls {
+        /// Its reason.
+        reason: String,
+    },
+    /// An entry that is about arguments has no rules for them.
+    #[error("the entry for {calls} has no rules")]
+    NoRules {
+        /// The names in the entry.
+        calls: String,
     },
     /// An error number that has no name here.
     #[error("`{name}` is no answer: not `allow` and no known error number")]

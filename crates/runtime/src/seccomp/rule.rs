@@ -8,23 +8,58 @@
 //!
 //! A filter does not see memory: what lies behind a pointer cannot be judged here (clone3, openat2, socketcall).
 
-use std::borrow::Cow;
-
 use super::action::Action;
 
 /// The conditions of one rule hold together (AND); the first rule that holds decides (a list of rules is OR).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
-    /// All must hold. None at all always hold.
-    pub when: Cow<'static, [Condition]>,
-    /// What is answered then.
-    pub action: Action,
+    when: [Option<Condition>; Self::MOST],
+    action: Action,
 }
 
 impl Rule {
+    /// How many conditions one rule can have.
+    pub const MOST: usize = 6;
+
+    /// A rule that answers `action` where every condition holds; without conditions, always. `None` when there
+    /// are more than [`Rule::MOST`].
+    pub const fn new(conditions: &[Condition], action: Action) -> Option<Self> {
+        if conditions.len() > Self::MOST {
+            return None;
+        }
+        let mut when = [None; Self::MOST];
+        let mut at = 0;
+        while at < conditions.len() {
+            when[at] = Some(conditions[at]);
+            at += 1;
+        }
+        Some(Self { when, action })
+    }
+
+    /// What must hold.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.when.iter().flatten()
+    }
+
+    /// What is answered then.
+    pub const fn action(&self) -> Action {
+        self.action
+    }
+
+    /// The same rule with another answer.
+    #[must_use]
+    pub const fn answering(self, action: Action) -> Self {
+        Self { action, ..self }
+    }
+
     /// Whether every condition holds.
     pub fn holds(&self, arguments: &[u64; 6]) -> bool {
-        self.when.iter().all(|condition| condition.holds(arguments))
+        self.conditions().all(|condition| condition.holds(arguments))
+    }
+
+    /// One condition by its place.
+    pub(super) fn condition(&self, at: usize) -> Option<&Condition> {
+        self.when.get(at)?.as_ref()
     }
 }
 

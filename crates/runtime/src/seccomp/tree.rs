@@ -39,6 +39,7 @@ pub(super) fn grow(spans: &[Span], weights: &[f64]) -> Tree {
             single: spans.get(at + 1).is_some_and(|next| next.first == span.first + 1),
             answer: span.answer,
             weight: weights[at],
+            information: information(weights[at]),
         })
         .collect();
     split(&nodes)
@@ -51,6 +52,8 @@ struct Leaf {
     single: bool,
     answer: AnswerId,
     weight: f64,
+    /// Of the weight, kept since it is asked for often.
+    information: f64,
 }
 
 fn split(leaves: &[Leaf]) -> Tree {
@@ -75,42 +78,47 @@ enum Question {
     Is(usize),
 }
 
-/// The question that leaves the least to ask, by the entropy of what remains on both sides. `None` when there is
-/// nothing to ask.
+/// The question that leaves the least to ask: the one with the least entropy on both sides together, which is the
+/// weight of each side times the bits that remain to be learned there. `None` when there is nothing to ask.
 fn best_question(leaves: &[Leaf]) -> Option<Question> {
-    let terms: Vec<f64> = leaves.iter().map(|leaf| term(leaf.weight)).collect();
-    let (weight, sum) = (leaves.iter().map(|leaf| leaf.weight).sum::<f64>(), terms.iter().sum::<f64>());
-    let mut best = (f64::INFINITY, None);
-    let mut offer = |left: f64, question| {
-        if left < best.0 {
-            best = (left, Some(question));
+    let weight: f64 = leaves.iter().map(|leaf| leaf.weight).sum();
+    // A cut moves no leaf into another, so what it leaves depends on the two weights alone and is least for the
+    // most even cut.
+    let (mut cut, mut below, mut cut_below) = (0, 0.0, 0.0);
+    for (at, leaf) in leaves.iter().enumerate().skip(1) {
+        below += leaves[at - 1].weight;
+        if cut == 0 || leans(below, weight) < leans(cut_below, weight) {
+            (cut, cut_below) = (at, below);
         }
-    };
-    let (mut weight_below, mut sum_below) = (0.0, 0.0);
-    for at in 0..leaves.len() {
-        if at > 0 {
-            let above = entropy(weight - weight_below, sum - sum_below);
-            offer(entropy(weight_below, sum_below) + above, Question::AtLeast(at));
-        }
-        if at > 0 && at + 1 < leaves.len() && leaves[at].single {
-            let (low, high) = (leaves[at - 1], leaves[at + 1]);
-            if low.answer == high.answer {
-                let grown = term(low.weight + high.weight) - terms[at - 1] - terms[at + 1] - terms[at];
-                offer(entropy(weight - leaves[at].weight, sum + grown), Question::Is(at));
-            }
-        }
-        weight_below += leaves[at].weight;
-        sum_below += terms[at];
+        debug_assert!(leaf.weight > 0.0, "an empty leaf would be put anywhere");
     }
-    best.1
+    if cut == 0 {
+        return None;
+    }
+    let left_by_cut = information(cut_below) + information(weight - cut_below);
+    let single =
+        leaves.windows(3).enumerate().filter(|(_, leaf)| leaf[1].single && leaf[0].answer == leaf[2].answer);
+    let best =
+        single.map(|(at, leaf)| (at + 1, left_by_taking(leaf, weight))).min_by(|a, b| a.1.total_cmp(&b.1));
+    match best {
+        Some((at, left)) if left < left_by_cut => Some(Question::Is(at)),
+        _ => Some(Question::AtLeast(cut)),
+    }
 }
 
-/// Bits still to be learned about leaves, times their weight.
-fn entropy(weight: f64, sum_of_terms: f64) -> f64 {
-    term(weight) - sum_of_terms
+/// How uneven a cut is.
+fn leans(below: f64, weight: f64) -> f64 {
+    (2.0 * below - weight).abs()
 }
 
-fn term(weight: f64) -> f64 {
+/// What is left when the middle one of three leaves is taken out and its neighbours become one. In the
+/// same terms as the two sides of a cut, so without the sum over all leaves that both have.
+fn left_by_taking(leaves: &[Leaf], weight: f64) -> f64 {
+    let gone: f64 = leaves.iter().map(|leaf| leaf.information).sum();
+    information(weight - leaves[1].weight) + gone - information(leaves[0].weight + leaves[2].weight)
+}
+
+fn information(weight: f64) -> f64 {
     weight * weight.log2()
 }
 
@@ -120,6 +128,7 @@ fn without(leaves: &[Leaf], at: usize) -> Vec<Leaf> {
     rest.extend_from_slice(&leaves[..at]);
     if let Some(low) = rest.last_mut() {
         low.weight += leaves[at + 1].weight;
+        low.information = information(low.weight);
         low.single = false;
     }
     rest.extend_from_slice(&leaves[at + 2..]);

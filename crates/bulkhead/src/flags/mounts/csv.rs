@@ -10,9 +10,12 @@ pub(super) fn fields(text: &str) -> Result<Vec<String>, Complaint> {
     let mut rest = text;
     loop {
         let (field, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted_field(quoted).ok_or_else(|| format!("{text:?} has a quote without its partner"))?,
-            None => plain_field(rest)
-                .ok_or_else(|| format!("{text:?} has a quote inside a field: quote the whole field, key and all"))?,
+            Some(quoted) => {
+                quoted_field(quoted).ok_or_else(|| format!("{text:?} has a quote without its partner"))?
+            }
+            None => plain_field(rest).ok_or_else(|| {
+                format!("{text:?} has a quote inside a field: quote the whole field, key and all")
+            })?,
         };
         found.push(field);
         match after.strip_prefix(',') {

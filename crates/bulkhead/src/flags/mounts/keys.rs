@@ -40,7 +40,9 @@ impl Draft {
         let value = match (key.as_str(), value) {
             (_, Some(value)) => value,
             ("readonly" | "ro" | "bind-nonrecursive", None) => "true",
-            (known, None) if KEYS.contains(&known) => return Err(format!("{known} in {text:?} lacks its value")),
+            (known, None) if KEYS.contains(&known) => {
+                return Err(format!("{known} in {text:?} lacks its value"));
+            }
             (_, None) => "",
         };
         self.set(&key, value, text)
@@ -60,7 +62,9 @@ impl Draft {
             key if key.starts_with("volume-") || key.starts_with("image-") => {
                 return Err(format!("{key} in {text:?} is not supported yet: bind and tmpfs mounts are"));
             }
-            key => return Err(format!("{key:?} in {text:?} is not a key of a mount{}", suggestion(key, KEYS))),
+            key => {
+                return Err(format!("{key:?} in {text:?} is not a key of a mount{}", suggestion(key, KEYS)));
+            }
         }
         Ok(())
     }
@@ -137,7 +141,8 @@ mod tests {
     use super::*;
 
     fn bind(source: &str, target: &str) -> MountRequest {
-        let source = MountSource::Bind { source: source.into(), missing: Missing::Refuse, recursive: Recursive::Yes };
+        let source =
+            MountSource::Bind { source: source.into(), missing: Missing::Refuse, recursive: Recursive::Yes };
         MountRequest { source, ..empty_tmpfs(target.to_owned()) }
     }
 
@@ -145,7 +150,8 @@ mod tests {
     fn binds() {
         let plain = bind("/a", "/b");
         let read_only = MountRequest { access: RootAccess::ReadOnly, ..plain.clone() };
-        let source = MountSource::Bind { source: "/a".into(), missing: Missing::Refuse, recursive: Recursive::No };
+        let source =
+            MountSource::Bind { source: "/a".into(), missing: Missing::Refuse, recursive: Recursive::No };
         let flat = MountRequest { source, ..plain.clone() };
         let shared = MountRequest { propagation: Some(Propagation::Shared), ..flat.clone() };
         for (text, want) in [

@@ -45,7 +45,7 @@ impl clap::Args for Mounts {
         let tmpfs = flag("tmpfs", "TARGET[:OPTIONS]").value_parser(tmpfs);
         command
             .arg(volume.help("Show a path of the host inside; a missing one becomes a directory"))
-            .arg(mount.help("Mount by keys: type=bind or tmpfs, src, dst, ro, tmpfs-size, ..."))
+            .arg(mount.help("Mount by keys: type=bind or tmpfs, src, dst, ro and Docker's others"))
             .arg(tmpfs.help("Mount an empty file system that lives in memory"))
     }
 
@@ -76,7 +76,11 @@ impl FromArgMatches for Mounts {
 fn volume(text: &str) -> Result<MountRequest, Complaint> {
     let parts: Vec<&str> = text.split(':').collect();
     let (source, target, options) = match parts[..] {
-        [_] => return Err(format!("{text:?} lacks its source: volumes are not supported yet, paths of the host are")),
+        [_] => {
+            return Err(format!(
+                "{text:?} lacks its source: volumes are not supported yet, paths of the host are"
+            ));
+        }
         [source, target] => (source, target, None),
         [source, target, options] => (source, target, Some(options)),
         _ => return Err(format!("{text:?} has too many colons; --mount takes any path")),
@@ -110,11 +114,18 @@ fn tmpfs(text: &str) -> Result<MountRequest, Complaint> {
             // Every mount of a container is so already.
             (_, "nosuid" | "nodev") => {}
             (_, "suid" | "dev") => {
-                return Err(format!("{option:?} in {text:?} is not to be had: every mount is nosuid and nodev"));
+                return Err(format!(
+                    "{option:?} in {text:?} is not to be had: every mount is nosuid and nodev"
+                ));
             }
             _ => match common_option(&mut mount, option) {
                 Some(subject) => once(subject, &mut said, text)?,
-                None => return Err(format!("{option:?} in {text:?} is not an option of a tmpfs{}", suggestion(option, TMPFS_OPTIONS))),
+                None => {
+                    return Err(format!(
+                        "{option:?} in {text:?} is not an option of a tmpfs{}",
+                        suggestion(option, TMPFS_OPTIONS)
+                    ));
+                }
             },
         }
     }
@@ -218,7 +229,11 @@ mod tests {
     use super::*;
 
     fn bind(source: &str, target: &str) -> MountRequest {
-        let source = MountSource::Bind { source: source.into(), missing: Missing::MakeDirectory, recursive: Recursive::Yes };
+        let source = MountSource::Bind {
+            source: source.into(),
+            missing: Missing::MakeDirectory,
+            recursive: Recursive::Yes,
+        };
         MountRequest { source, ..empty_tmpfs(target.to_owned()) }
     }
 
@@ -226,7 +241,11 @@ mod tests {
     fn volumes() {
         let plain = bind("/a", "/b");
         let read_only = MountRequest { access: RootAccess::ReadOnly, ..plain.clone() };
-        let no_exec = MountRequest { exec: Some(Exec::Refused), propagation: Some(Propagation::RSlave), ..read_only.clone() };
+        let no_exec = MountRequest {
+            exec: Some(Exec::Refused),
+            propagation: Some(Propagation::RSlave),
+            ..read_only.clone()
+        };
         for (text, want) in [
             ("/a:/b", &plain),
             ("/a:/b:rw", &plain),
@@ -244,7 +263,10 @@ mod tests {
         for (text, want) in [
             ("", r#""" lacks its source: volumes are not supported yet, paths of the host are"#),
             ("/b", r#""/b" lacks its source: volumes are not supported yet, paths of the host are"#),
-            ("data:/b", r#""data" in "data:/b" is not a path: it begins neither with / nor with ./, and volumes are not supported yet"#),
+            (
+                "data:/b",
+                r#""data" in "data:/b" is not a path: it begins neither with / nor with ./, and volumes are not supported yet"#,
+            ),
             (":/b", r#"":/b" has an empty source"#),
             ("/a::ro", r#""/a::ro" has an empty target"#),
             ("/a:b", r#"the target "b" in "/a:b" is not an absolute path"#),
@@ -283,7 +305,10 @@ mod tests {
             ("run", r#"the target "run" in "run" is not an absolute path"#),
             ("", r#""" has an empty target"#),
             ("/run:foo", r#""foo" in "/run:foo" is not an option of a tmpfs"#),
-            ("/run:sizee=1m", r#""sizee=1m" in "/run:sizee=1m" is not an option of a tmpfs; did you mean size=?"#),
+            (
+                "/run:sizee=1m",
+                r#""sizee=1m" in "/run:sizee=1m" is not an option of a tmpfs; did you mean size=?"#,
+            ),
             ("/run:size=", r#""" is not a size: a number and a unit are expected, as in 64m or 1.5g"#),
             ("/run:size=50%", r#""50%" is not a size: "%" is not a unit, b, k, m, g, t and p are"#),
             ("/run:mode=9", r#""9" is not a mode in octal digits, as in 1777"#),

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `bulkhead ps`: the containers, and how many of their walls were taken down.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use engine::records::{Record, State};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::global::Global;
+use crate::listing::{Form, Listing};
+use crate::table::Table;
+use crate::{human, output};
+
+/// List containers
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  bulkhead ps -a --format json")]
+pub(crate) struct Flags {
+    /// Those that have ended too
+    #[arg(short, long)]
+    all: bool,
+    /// Only ids
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    listing: Listing,
+}
+
+pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
+    let what = "cannot list containers";
+    let containers = global.engine(what)?.containers();
+    let containers = containers.map_err(|error| Failure::of_engine(what, &error))?;
+    let shown = containers.iter().filter(|container| flags.all || container.state == State::Running);
+    let now = SystemTime::now();
+    let rows: Vec<Row> = shown.map(|container| row(container, &flags.listing, now)).collect();
+    match flags.listing.format {
+        _ if flags.quiet => {
+            output::print(&rows.iter().map(|row| format!("{}\n", row.id)).collect::<String>())
+        }
+        Form::Json => output::json_lines(&rows),
+        Form::Table => output::print(&table(rows).render()),
+    }
+}
+
+/// Docker's keys, and `Lowered`: what took walls down, in the words that asked for it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Row {
+    command: String,
+    created_at: String,
+    #[serde(rename = "ID")]
+    id: String,
+    image: String,
+    labels: String,
+    lowered: Vec<String>,
+    names: String,
+    running_for: String,
+    state: &'static str,
+    status: String,
+}
+
+fn row(container: &Record, listing: &Listing, now: SystemTime) -> Row {
+    let details = &container.details;
+    let labels: Vec<String> = details.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let created = UNIX_EPOCH + Duration::from_secs(container.created.try_into().unwrap_or(0));
+    Row {
+        command: format!("\"{}\"", listing.text(&container.command, COMMAND_WIDTH)),
+        created_at: human::date_and_time(created),
+        id: listing.id(&container.id),
+        image: container.image_name.clone(),
+        labels: labels.join(","),
+        lowered: details.lowered.iter().map(|(_, words)| words.clone()).collect(),
+        names: container.name.clone(),
+        running_for: human::ago(created, now),
+        state: container.state.word(),
+        status: status(container, created, now),
+    }
+}
+
+/// Docker's words.
+fn status(container: &Record, created: SystemTime, now: SystemTime) -> String {
+    match (container.state, container.exit_code) {
+        (State::Created, _) => "Created".to_owned(),
+        // A container starts as soon as it is created.
+        (State::Running, _) => format!("Up {}", human::span(now.duration_since(created).unwrap_or_default())),
+        (State::Exited, Some(code)) => format!("Exited ({code})"),
+        (State::Exited, None) => "Exited (killed with its monitor)".to_owned(),
+    }
+}
+
+fn table(rows: Vec<Row>) -> Table {
+    let mut table = Table::new(["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "WALLS", "NAMES"]);
+    for row in rows {
+        let walls = match row.lowered.len() {
+            0 => "all up".to_owned(),
+            count => format!("{count} lowered"),
+        };
+        table.row([row.id, row.image, row.command, row.running_for, row.status, walls, row.names]);
+    }
+    table
+}
+
+const COMMAND_WIDTH: usize = 18;
+
+#[cfg(test)]
+mod tests {
+    use engine::records::Details;
+
+    use super::*;
+
+    #[test]
+    fn lowered_walls_show() {
+        let container = Record {
+            id: "ab".repeat(32),
+            name: "web".to_owned(),
+            slot: 0,
+            state: State::Exited,
+            created: 0,
+            pid: None,
+            exit_code: Some(137),
+            image: "cd".repeat(32),
+            image_name: "debian:12".to_owned(),
+            command: "sh -c 'sleep 1000000'".to_owned(),
+            removed_afterwards: false,
+            details: Details {
+                labels: vec![("a".to_owned(), "b".to_owned())],
+                lowered: vec![("namespaces".to_owned(), "--pid host".to_owned())],
+                ..Details::default()
+            },
+        };
+        let listing = Listing { format: Form::Table, no_trunc: false };
+        let rows = vec![row(&container, &listing, UNIX_EPOCH + Duration::from_secs(100))];
+        let line = serde_json::to_string(&rows[0]).unwrap();
+        let want = r#"{"Command":"\"sh -c 'sleep 1000…\"","CreatedAt":"1970-01-01 00:00:00 +0000 UTC","ID":"abababababab","Image":"debian:12","Labels":"a=b","Lowered":["--pid host"],"Names":"web","RunningFor":"About a minute ago","State":"exited","Status":"Exited (137)"}"#;
+        assert_eq!(line, want);
+        let want = "\
+CONTAINER ID   IMAGE       COMMAND                CREATED              STATUS         WALLS       NAMES
+abababababab   debian:12   \"sh -c 'sleep 1000…\"   About a minute ago   Exited (137)   1 lowered   web
+";
+        assert_eq!(table(rows).render(), want);
+    }
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `bulkhead rm`: containers go away.
+
+use clap::Args;
+
+use crate::failure::Failure;
+use crate::global::Global;
+use crate::output;
+use crate::rmi::each;
+
+/// Remove containers that have ended, with everything they wrote
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  bulkhead rm web")]
+pub(crate) struct Flags {
+    /// Names or ids
+    #[arg(value_name = "CONTAINER", required = true)]
+    containers: Vec<String>,
+}
+
+pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
+    let engine = global.engine("cannot remove containers")?;
+    each(&flags.containers, "remove", |container| {
+        engine.remove_container(container)?;
+        Ok(output::visible(container) + "\n")
+    })
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Cgroups: what a container may use, and one handle on all its processes.
+//!
+//! On a pure v2 host there is one directory per container; on a hybrid one (v1 controllers and a v2
+//! tree without them) there is one per controller that is needed and one in the v2 tree, for killing
+//! and for the device program. They are called `bulkhead/<id>` below each mount.
+//!
+//! A process is started right in its v2 cgroup (`CLONE_INTO_CGROUP`). For v1, moving a live process by
+//! `cgroup.procs` waits for an RCU grace period, 4 to 14 ms; but a single thread that writes `0` to
+//! `tasks` moves itself without that wait (Linux 5.5, `cgroup_procs_write_start`). So the parent opens
+//! the files, whose permissions count for the opener, and the child writes.
+
+mod devices;
+mod hierarchy;
+mod resources;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kernel::mount::{self, Attributes, Depth};
+use kernel::rustix::event::{PollFd, PollFlags, Timespec, poll};
+use kernel::rustix::fs::{CWD, Mode, OFlags};
+use kernel::{Errno, rustix};
+
+pub use devices::{DeviceRule, default_devices};
+pub use hierarchy::Hierarchy;
+use hierarchy::{Tree, Version};
+pub use resources::Resources;
+
+use crate::walls::Limits;
+
+/// Why a cgroup could not be made, read or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A limit makes no sense, or not here.
+    #[error("{flag}: {reason}")]
+    Limit {
+        /// As a person writes it.
+        flag: &'static str,
+        /// In words.
+        reason: String,
+    },
+    /// A step failed.
+    #[error("could not {step} ({path})", path = path.display())]
+    Step {
+        /// In words.
+        step: &'static str,
+        /// What it was about.
+        path: PathBuf,
+        /// The call.
+        #[source]
+        source: kernel::Error,
+    },
+}
+
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The cgroup of one container: a directory per hierarchy in use.
+#[derive(Debug)]
+pub struct Cgroup {
+    trees: Vec<Place>,
+}
+
+/// The container's directory in one hierarchy.
+#[derive(Debug)]
+struct Place {
+    version: Version,
+    /// What people call the hierarchy: `memory`, `unified`.
+    name: String,
+    path: PathBuf,
+    directory: OwnedFd,
+}
+
+/// How a container is shown its cgroups.
+#[derive(Debug, Default)]
+pub enum Views {
+    /// Not at all.
+    #[default]
+    None,
+    /// By a mount of its own, in its cgroup namespace.
+    FreshV2,
+    /// By detached, read-only clones of its directories.
+    Trees(Vec<View>),
+}
+
+/// One directory, to be shown as `/sys/fs/cgroup/<name>`.
+#[derive(Debug)]
+pub struct View {
+    /// The hierarchy's name.
+    pub name: String,
+    /// A detached mount.
+    pub tree: OwnedFd,
+}
+
+/// What a container uses now.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stats {
+    /// Bytes.
+    pub memory: u64,
+    /// Processes and threads.
+    pub processes: u64,
+    /// Processor time since the start.
+    pub cpu: Duration,
+}
+
+impl Cgroup {
+    /// Makes the cgroup `id` with these bounds. On an error nothing of it is left.
+    pub fn create(hierarchy: &Hierarchy, id: &str, resources: &Resources, devices: &[DeviceRule]) -> Result<Self> {
+        resources.check(hierarchy)?;
+        let mut cgroup = Self { trees: Vec::new() };
+        for tree in hierarchy.needed(resources) {
+            match cgroup.make(tree, id, resources) {
+                Ok(()) => {}
+                Err(error) => return Err(cgroup.give_up(error)),
+            }
+        }
+        match cgroup.guard_devices(devices) {
+            Ok(()) => Ok(cgroup),
+            Err(error) => Err(cgroup.give_up(error)),
+        }
+    }
+
+    fn make(&mut self, tree: &Tree, id: &str, resources: &Resources) -> Result<()> {
+        let parent = tree.parent()?;
+        let path = parent.join(id);
+        rustix::fs::mkdir(&path, Mode::from_raw_mode(0o755)).map_err(|errno| failed("make a cgroup", &path, errno))?;
+        let directory = open_directory(&path)?;
+        self.trees.push(Place { version: tree.version, name: tree.name.clone(), path: path.clone(), directory });
+        for (file, value, flag) in resources.settings(tree)? {
+            write(&path.join(&file), &value).map_err(|errno| match errno {
+                Errno::INVAL | Errno::RANGE => Error::Limit { flag, reason: format!("the kernel refuses `{value}` for {file}") },
+                Errno::NOENT => Error::Limit { flag, reason: format!("this kernel has no {file}") },
+                Errno::BUSY => Error::Limit { flag, reason: format!("{file} cannot be set to `{value}` now") },
+                errno => failed("set a limit", &path.join(&file), errno),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn guard_devices(&self, rules: &[DeviceRule]) -> Result<()> {
+        if let Some(place) = self.unified() {
+            return devices::attach(&place.directory, rules).map_err(|source| Error::Step {
+                step: "attach the device program",
+                path: place.path.clone(),
+                source,
+            });
+        }
+        Ok(())
+    }
+
+    fn unified(&self) -> Option<&Place> {
+        self.trees.iter().find(|place| place.version == Version::Two)
+    }
+
+    /// Removes what was made so far; `error` is the one to tell.
+    fn give_up(self, error: Error) -> Error {
+        drop(self.remove());
+        error
+    }
+
+    /// The cgroup `id`, when it is there.
+    pub fn open_existing(hierarchy: &Hierarchy, id: &str) -> Result<Option<Self>> {
+        let mut trees = Vec::new();
+        for tree in hierarchy.trees() {
+            let path = tree.point.join(hierarchy::PARENT).join(id);
+            match open_directory(&path) {
+                Ok(directory) => trees.push(Place { version: tree.version, name: tree.name.clone(), path, directory }),
+                Err(Error::Step { source, .. }) if matches!(source.errno, Errno::NOENT | Errno::ACCESS) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((!trees.is_empty()).then_some(Self { trees }))
+    }
+
+    /// The directory to start a process in, where there is a v2 tree.
+    pub fn clone_into(&self) -> Option<BorrowedFd<'_>> {
+        self.unified().map(|place| place.directory.as_fd())
+    }
+
+    /// The files that the new process writes to join the v1 hierarchies.
+    pub fn join(&self) -> Result<Vec<OwnedFd>> {
+        let legacy = self.trees.iter().filter(|place| place.version == Version::One);
+        legacy
+            .map(|place| {
+                let path = place.path.join("tasks");
+                rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| failed("open a cgroup", &path, errno))
+            })
+            .collect()
+    }
+
+    /// What the container will see at `/sys/fs/cgroup`.
+    pub fn views(&self) -> Result<Views> {
+        if self.trees.is_empty() {
+            return Ok(Views::None);
+        }
+        if self.trees.iter().all(|place| place.version == Version::Two && place.name.is_empty()) {
+            return Ok(Views::FreshV2);
+        }
+        let attributes = Attributes {
+            set: mount::RDONLY | mount::NOSUID | mount::NODEV | mount::NOEXEC,
+            propagation: mount::PRIVATE,
+            ..Attributes::default()
+        };
+        let views = self.trees.iter().map(|place| {
+            let step = |source| Error::Step { step: "make a view of the cgroup", path: place.path.clone(), source };
+            let tree = mount::clone_tree(CWD, &place.path, Depth::Single).map_err(step)?;
+            mount::set_attributes(tree.as_fd(), &attributes, Depth::Single).map_err(step)?;
+            Ok(View { name: place.name.clone(), tree })
+        });
+        Ok(Views::Trees(views.collect::<Result<_>>()?))
+    }
+
+    /// What it uses now; a figure that cannot be read is zero.
+    pub fn stats(&self) -> Stats {
+        let number = |files: [&str; 2]| {
+            let texts = self.trees.iter().flat_map(|place| files.iter().map(|file| place.path.join(file)));
+            texts.filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok()).next().unwrap_or(0)
+        };
+        let cpu = self.unified().and_then(|place| std::fs::read_to_string(place.path.join("cpu.stat")).ok());
+        let micros = cpu.and_then(|text| text.lines().next()?.strip_prefix("usage_usec ")?.parse().ok()).unwrap_or(0);
+        Stats {
+            memory: number(["memory.current", "memory.usage_in_bytes"]),
+            processes: number(["pids.current", "pids.current"]),
+            cpu: Duration::from_micros(micros),
+        }
+    }
+
+    /// The bounds as the kernel has them.
+    pub fn limits(&self) -> Result<Limits> {
+        let number = |files: &[&str]| {
+            let paths = self.trees.iter().flat_map(|place| files.iter().map(|file| place.path.join(file)));
+            let value = paths.filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok()).next();
+            // v1 says "unlimited" as a number near 2^63.
+            value.filter(|value| *value < 1 << 60)
+        };
+        let devices = match self.unified() {
+            Some(place) => devices::evidence(&place.directory)
+                .map_err(|source| Error::Step { step: "read the device programs", path: place.path.clone(), source })?,
+            None => None,
+        };
+        Ok(Limits { memory: number(&["memory.max", "memory.limit_in_bytes"]), pids: number(&["pids.max"]), devices })
+    }
+
+    /// Kills every process in it.
+    pub fn kill(&self) -> Result<()> {
+        if let Some(place) = self.unified() {
+            let path = place.path.join("cgroup.kill");
+            match write(&path, "1") {
+                Ok(()) => return self.wait_until_empty(place),
+                // Before Linux 5.14.
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(failed("kill the cgroup", &path, errno)),
+            }
+        }
+        for place in &self.trees {
+            for _ in 0..TRIES {
+                let processes = processes(place)?;
+                if processes.is_empty() {
+                    break;
+                }
+                for pid in processes {
+                    // A process that is gone is what was wanted.
+                    drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+                }
+                pause();
+            }
+        }
+        Ok(())
+    }
+
+    fn wait_until_empty(&self, place: &Place) -> Result<()> {
+        let path = place.path.join("cgroup.events");
+        let events = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| failed("watch the cgroup", &path, errno))?;
+        for _ in 0..TRIES {
+            let mut text = [0u8; 128];
+            let length = rustix::io::pread(&events, &mut text[..], 0).map_err(|errno| failed("watch the cgroup", &path, errno))?;
+            if String::from_utf8_lossy(&text[..length]).contains("populated 0") {
+                return Ok(());
+            }
+            let mut polled = [PollFd::new(&events, PollFlags::PRI)];
+            let timeout = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+            poll(&mut polled, Some(&timeout)).map_err(|errno| failed("watch the cgroup", &path, errno))?;
+        }
+        Err(failed("empty the cgroup", &place.path, Errno::BUSY))
+    }
+
+    /// Removes it. Its processes have ended.
+    pub fn remove(self) -> Result<()> {
+        let mut first = None;
+        for place in &self.trees {
+            // The tree may still count a process that has just been reaped.
+            let removed = (0..TRIES).find_map(|_| match rustix::fs::rmdir(&place.path) {
+                Ok(()) | Err(Errno::NOENT) => Some(Ok(())),
+                Err(Errno::BUSY) => {
+                    pause();
+                    None
+                }
+                Err(errno) => Some(Err(errno)),
+            });
+            if let Err(errno) = removed.unwrap_or(Err(Errno::BUSY)) {
+                first.get_or_insert(failed("remove a cgroup", &place.path, errno));
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+}
+
+/// In the child: moves this process into the v1 cgroups.
+pub fn join_self(tasks: &[OwnedFd]) -> Result<()> {
+    for file in tasks {
+        rustix::io::write(file, b"0").map_err(|errno| failed("join a cgroup", &PathBuf::from("tasks"), errno))?;
+    }
+    Ok(())
+}
+
+fn processes(place: &Place) -> Result<Vec<rustix::process::Pid>> {
+    let path = place.path.join("cgroup.procs");
+    let text = std::fs::read_to_string(&path).map_err(|error| failed("list a cgroup's processes", &path, Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    Ok(text.lines().filter_map(|line| rustix::process::Pid::from_raw(line.parse().ok()?)).collect())
+}
+
+fn open_directory(path: &std::path::Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| failed("open a cgroup", path, errno))
+}
+
+fn write(path: &std::path::Path, value: &str) -> Result<(), Errno> {
+    let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(&file, value.as_bytes()).map(drop)
+}
+
+fn failed(step: &'static str, path: &std::path::Path, errno: Errno) -> Error {
+    Error::Step { step, path: path.to_owned(), source: kernel::Error::new("cgroup", errno) }
+}
+
+/// A moment for the kernel to finish what it has begun; v1 has nothing that could be waited on.
+fn pause() {
+    let moment = Timespec { tv_sec: 0, tv_nsec: 500_000 };
+    // An interrupted pause is a shorter one.
+    drop(poll(&mut [], Some(&moment)));
+}
+
+/// Together a good second.
+const TRIES: u32 = 2000;

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+//! An archive's members as numbered files, found by name through an index in memory.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use kernel::Root;
+use oci::digest::Algorithm;
+use oci::{Digest, Hasher};
+
+use crate::error::{Error, Result};
+use crate::layers::Hashing;
+use crate::staging::Staging;
+use crate::tar::{Kind, Reader};
+
+/// All members of an archive.
+#[derive(Debug)]
+pub(super) struct Spool {
+    place: Place,
+    members: HashMap<String, Entry>,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// Files called `m0`, `m1` ... of our own.
+    Files(PathBuf),
+    /// A layout that lies there already.
+    Directory(Root),
+}
+
+#[derive(Debug)]
+enum Entry {
+    File(Member),
+    /// Names another member.
+    Link(String),
+}
+
+/// One member.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    at: At,
+    size: u64,
+    /// Of what was spooled; of a directory's file it is not known yet.
+    digest: Option<Digest>,
+}
+
+#[derive(Debug, Clone)]
+enum At {
+    Number(usize),
+    Name(String),
+}
+
+impl Spool {
+    /// Spools the members of a tar archive.
+    pub(super) fn of_tar(stream: impl Read, staging: &Staging) -> Result<Self> {
+        let directory = staging.path();
+        let mut reader = Reader::new(stream);
+        let mut members = HashMap::new();
+        loop {
+            let entry = reader.next_entry().map_err(|error| told(error, &directory))?;
+            let Some(entry) = entry else { break };
+            if members.len() >= MOST_MEMBERS {
+                return Err(Error::refused(format!("it has more than {MOST_MEMBERS} members")));
+            }
+            let name = member_name(&entry.path)?;
+            let member = match entry.kind {
+                Kind::Directory => continue,
+                Kind::File if entry.sparse.is_none() => {
+                    Entry::File(spool_one(&mut reader, &directory, members.len(), entry.size)?)
+                }
+                Kind::SymLink => Entry::Link(beside(&name, &entry.link)?),
+                Kind::HardLink => Entry::Link(member_name(&entry.link)?),
+                _ => return Err(Error::refused(format!("its member `{}` is no plain file", oci::shown(&name)))),
+            };
+            members.insert(name, member);
+        }
+        Ok(Self { place: Place::Files(directory), members })
+    }
+
+    /// A layout that lies in `directory`: its files are read where they are, beneath it.
+    pub(super) fn of_directory(directory: &Path) -> Result<Self> {
+        let root = Root::open(directory).map_err(|error| Error::io("open the image layout", directory, error.errno.into()))?;
+        Ok(Self { place: Place::Directory(root), members: HashMap::new() })
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// The member called `name`, through at most one link.
+    pub(super) fn find(&self, name: &str) -> Option<Member> {
+        if let Place::Directory(root) = &self.place {
+            let size = root.open_file(name).ok()?.metadata().ok()?.len();
+            return Some(Member { at: At::Name(name.to_owned()), size, digest: None });
+        }
+        match self.members.get(name)? {
+            Entry::File(member) => Some(member.clone()),
+            Entry::Link(target) => match self.members.get(target)? {
+                Entry::File(member) => Some(member.clone()),
+                Entry::Link(_) => None,
+            },
+        }
+    }
+
+    /// The blob that a descriptor promises, checked against its length and, when it was spooled,
+    /// against its digest; of a directory it is checked when it is read to the end.
+    pub(super) fn blob(&self, digest: &Digest, size: u64) -> Result<Member> {
+        let name = format!("blobs/{}/{}", digest.algorithm().name(), digest.hex());
+        let member = self.find(&name).ok_or_else(|| Error::refused(format!("it has no blob {digest}")))?;
+        if member.size != size {
+            return Err(Error::refused(format!("the blob {digest} has {} bytes and {size} were promised", member.size)));
+        }
+        let found = match (&member.digest, digest.algorithm()) {
+            (Some(found), Algorithm::Sha256) => found.clone(),
+            _ => self.digest_of(&member, digest.algorithm())?,
+        };
+        if found != *digest {
+            return Err(Error::Digest { what: "a blob".into(), wanted: digest.to_string(), found: found.to_string() });
+        }
+        Ok(member)
+    }
+
+    fn digest_of(&self, member: &Member, algorithm: Algorithm) -> Result<Digest> {
+        let mut hashing = Hashing { inner: self.open(member)?, hasher: Hasher::new(algorithm) };
+        io::copy(&mut hashing, &mut io::sink()).map_err(|error| Error::refused(error.to_string()))?;
+        Ok(hashing.hasher.finish())
+    }
+
+    /// A reader of the member.
+    pub(super) fn open(&self, member: &Member) -> Result<File> {
+        let failed = |path: &Path, error: io::Error| Error::io("read the archive's content", path, error);
+        match (&self.place, &member.at) {
+            (Place::Files(directory), At::Number(number)) => {
+                let path = directory.join(format!("m{number}"));
+                File::open(&path).map_err(|error| failed(&path, error))
+            }
+            (Place::Directory(root), At::Name(name)) => {
+                root.open_file(name).map_err(|error| failed(Path::new(name), error.errno.into()))
+            }
+            _ => Err(Error::refused("a member of another archive was asked for")),
+        }
+    }
+
+    /// The whole of a small member.
+    pub(super) fn read(&self, member: &Member, name: &str) -> Result<Vec<u8>> {
+        if member.size > LARGEST_DOCUMENT {
+            return Err(Error::refused(format!("its `{}` is larger than 4 MiB", oci::shown(name))));
+        }
+        let mut bytes = Vec::new();
+        let read = self.open(member)?.take(LARGEST_DOCUMENT).read_to_end(&mut bytes);
+        read.map_err(|error| Error::refused(error.to_string()))?;
+        Ok(bytes)
+    }
+}
+
+fn spool_one(reader: &mut Reader<impl Read>, directory: &Path, number: usize, size: u64) -> Result<Member> {
+    let path = directory.join(format!("m{number}"));
+    let mut file = File::create_new(&path).map_err(|error| Error::io("spool the archive", &path, error))?;
+    let mut hashing = Hashing { inner: reader, hasher: Hasher::new(Algorithm::Sha256) };
+    let copied = io::copy(&mut hashing, &mut file).map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull => Error::Full { path: directory.to_owned() },
+        _ => Error::refused(error.to_string()),
+    })?;
+    if copied != size {
+        return Err(Error::refused("it is cut off inside a member"));
+    }
+    Ok(Member { at: At::Number(number), size, digest: Some(hashing.hasher.finish()) })
+}
+
+fn told(error: crate::tar::Error, directory: &Path) -> Error {
+    match error {
+        crate::tar::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => Error::Full { path: directory.to_owned() },
+        other => Error::refused(other.to_string()),
+    }
+}
+
+/// A member's name without `./`; only a key in the index.
+fn member_name(path: &[u8]) -> Result<String> {
+    let text = std::str::from_utf8(path).map_err(|_| Error::refused("a member's name is not UTF-8"))?;
+    Ok(text.trim_start_matches("./").trim_end_matches('/').to_owned())
+}
+
+/// What a symbolic link in the folder of `name` leads to, as a name in the archive.
+fn beside(name: &str, link: &[u8]) -> Result<String> {
+    let target = member_name(link)?;
+    let mut parts: Vec<&str> = name.split('/').collect();
+    parts.pop();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop().ok_or_else(|| Error::refused(format!("its link `{}` leads out of it", oci::shown(name))))?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+const MOST_MEMBERS: usize = 100_000;
+const LARGEST_DOCUMENT: u64 = 4 << 20;

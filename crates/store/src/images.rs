@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Finding, listing, naming and removing images.
+
+use std::collections::HashSet;
+
+use oci::{Digest, ImageConfig, Reference};
+
+use crate::database::{Database, Row};
+use crate::error::{Error, Result};
+use crate::staging::Staging;
+use crate::Store;
+
+/// An image that is here, whole.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// The digest of its configuration.
+    pub id: Digest,
+    /// The digest of its manifest, when it came with one.
+    pub manifest: Option<Digest>,
+    /// The configuration.
+    pub config: ImageConfig,
+    /// Its layers, the lowest first.
+    pub layers: Vec<Digest>,
+    /// Bytes of its files.
+    pub size: u64,
+    /// Seconds since 1970.
+    pub added: i64,
+}
+
+/// An image with its names.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// The image.
+    pub image: Image,
+    /// Its names, familiar.
+    pub names: Vec<Reference>,
+}
+
+/// What a removal did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removed {
+    /// A name is gone, the image stays.
+    Untagged(String),
+    /// The image, or one of its layers, is gone.
+    Deleted(String),
+}
+
+/// One step of how an image came to be.
+#[derive(Debug, Clone)]
+pub struct HistoryStep {
+    /// RFC 3339.
+    pub created: Option<String>,
+    /// The instruction.
+    pub created_by: String,
+    /// Bytes of its layer, zero when it has none.
+    pub size: u64,
+    /// A remark.
+    pub comment: String,
+}
+
+impl Store {
+    /// The image called `name`: a reference, an id, or the beginning of an id. Nothing when it is not
+    /// here.
+    pub fn image(&self, name: &str) -> Result<Option<Image>> {
+        let database = self.database()?;
+        if let Ok(reference) = Reference::parse(name)
+            && let Some(row) = database.named(&reference.to_string())?
+        {
+            return image(row).map(Some);
+        }
+        let digits = name.strip_prefix("sha256:").unwrap_or(name);
+        if digits.is_empty() || digits.len() > 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            // Not an id; whether it is a name at all is told by the one who asked for it.
+            Reference::parse(name)?;
+            return Ok(None);
+        }
+        let mut rows = database.with_prefix(digits)?;
+        match rows.len() {
+            0 => Ok(None),
+            1 => rows.pop().map(image).transpose(),
+            _ => Err(Error::Ambiguous { name: name.to_owned() }),
+        }
+    }
+
+    /// The image called `name`, or an error that says it is not here.
+    pub fn existing(&self, name: &str) -> Result<Image> {
+        self.image(name)?.ok_or_else(|| Error::NoSuchImage { name: name.to_owned() })
+    }
+
+    /// All images, the newest first.
+    pub fn list(&self) -> Result<Vec<Summary>> {
+        let database = self.database()?;
+        let summary = |row: Row| {
+            let names = database.names(&row.id)?.iter().map(|name| Reference::parse(name)).collect::<Result<_, _>>()?;
+            Ok(Summary { image: image(row)?, names })
+        };
+        database.all()?.into_iter().map(summary).collect()
+    }
+
+    /// The names of an image.
+    pub fn names(&self, image: &Image) -> Result<Vec<Reference>> {
+        let names = self.database()?.names(&image.id.to_string())?;
+        Ok(names.iter().map(|name| Reference::parse(name)).collect::<Result<_, _>>()?)
+    }
+
+    /// Gives the image called `source` one more name.
+    pub fn tag(&self, source: &str, target: &str) -> Result<()> {
+        let _hold = self.hold()?;
+        let image = self.existing(source)?;
+        let target = tagged(target)?;
+        self.database()?.add(&[], &[(target.to_string(), image.id.to_string())])
+    }
+
+    /// Removes the name, or the image when it was its last name or is called by its id. `used` names
+    /// the containers that use an image; with `force` an image with several names goes as well.
+    pub fn remove(
+        &self,
+        name: &str,
+        force: bool,
+        used: &mut dyn FnMut(&Image) -> Vec<String>,
+    ) -> Result<Vec<Removed>> {
+        let _alone = self.hold_alone()?;
+        let database = self.database()?;
+        let image = self.existing(name)?;
+        let id = image.id.to_string();
+        let names = database.names(&id)?;
+        let by_name = Reference::parse(name).ok().map(|reference| reference.to_string()).filter(|name| names.contains(name));
+        if let Some(reference) = &by_name
+            && names.len() > 1
+        {
+            database.untag(reference)?;
+            return Ok(vec![Removed::Untagged(familiar(reference))]);
+        }
+        if by_name.is_none() && names.len() > 1 && !force {
+            return Err(Error::InUse { name: name.to_owned(), why: format!("it has {} names; remove them one by one, or force it", names.len()) });
+        }
+        let users = used(&image);
+        if !users.is_empty() {
+            return Err(Error::InUse { name: name.to_owned(), why: format!("container {} was made from it", users.join(", ")) });
+        }
+        database.remove(&id)?;
+        let mut removed: Vec<_> = names.iter().map(|name| Removed::Untagged(familiar(name))).collect();
+        removed.push(Removed::Deleted(id));
+        removed.extend(self.remove_unused_layers(&database, &image)?);
+        Ok(removed)
+    }
+
+    /// Layers of `gone` that no image has any more.
+    fn remove_unused_layers(&self, database: &Database, gone: &Image) -> Result<Vec<Removed>> {
+        let mut used = HashSet::new();
+        for row in database.all()? {
+            used.extend(image(row)?.layers);
+        }
+        let staging = Staging::make(&self.root)?;
+        let mut removed = Vec::new();
+        for layer in gone.layers.iter().rev().filter(|layer| !used.contains(layer)) {
+            let path = self.layer_directory(layer);
+            // Out of sight at once; the files go with the staging directory.
+            match std::fs::rename(&path, staging.path().join(layer.hex())) {
+                Ok(()) => removed.push(Removed::Deleted(layer.to_string())),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::io("remove a layer", &path, error)),
+            }
+        }
+        Ok(removed)
+    }
+
+    /// How the image came to be, the newest step first.
+    pub fn history(&self, image: &Image) -> Result<Vec<HistoryStep>> {
+        let mut layers = image.layers.iter();
+        let mut steps = Vec::new();
+        for step in &image.config.history {
+            let size = match step.empty_layer {
+                true => 0,
+                false => layers.next().map(|layer| self.layer_size(layer)).transpose()?.unwrap_or(0),
+            };
+            steps.push(HistoryStep {
+                created: step.created.clone(),
+                created_by: step.created_by.clone(),
+                size,
+                comment: step.comment.clone(),
+            });
+        }
+        // Layers that the history does not mention.
+        for layer in layers {
+            let size = self.layer_size(layer)?;
+            steps.push(HistoryStep { created: None, created_by: String::new(), size, comment: String::new() });
+        }
+        steps.reverse();
+        Ok(steps)
+    }
+
+    /// The image in the form of `docker image inspect`.
+    pub fn inspect(&self, image: &Image) -> Result<serde_json::Value> {
+        let names: Vec<String> = self.names(image)?.iter().map(Reference::familiar).collect();
+        Ok(serde_json::json!({
+            "Id": image.id.to_string(),
+            "RepoTags": names,
+            "RepoDigests": [],
+            "Created": image.config.created,
+            "Author": image.config.author,
+            "Config": image.config.config,
+            "Architecture": image.config.architecture,
+            "Os": image.config.os,
+            "Size": image.size,
+            "RootFS": { "Type": "layers", "Layers": image.layers.iter().map(Digest::to_string).collect::<Vec<_>>() },
+        }))
+    }
+
+    pub(crate) fn layer_size(&self, layer: &Digest) -> Result<u64> {
+        Ok(self.layer(layer)?.map_or(0, |layer| layer.summary.bytes))
+    }
+
+    pub(crate) fn database(&self) -> Result<Database> {
+        Database::open(&self.root)
+    }
+}
+
+/// A reference that can be a name: with a tag and without a digest.
+pub(crate) fn tagged(text: &str) -> Result<Reference> {
+    let reference = Reference::parse(text)?;
+    match reference.digest() {
+        None => Ok(reference),
+        Some(_) => Err(Error::refused(format!("`{}` names a digest, which only content can have", oci::shown(text)))),
+    }
+}
+
+fn image(row: Row) -> Result<Image> {
+    let config = ImageConfig::parse(&row.config)?;
+    Ok(Image {
+        id: Digest::parse(&row.id)?,
+        manifest: row.manifest.as_deref().map(Digest::parse).transpose()?,
+        layers: config.rootfs.diff_ids.clone(),
+        config,
+        size: row.size,
+        added: row.added,
+    })
+}
+
+fn familiar(reference: &str) -> String {
+    Reference::parse(reference).map_or_else(|_| reference.to_owned(), |reference| reference.familiar())
+}
