@@ -14,16 +14,13 @@ use crate::progress::Progress;
 
 /// Try to break out of a container, and say which wall stopped each attempt
 ///
-/// The attempts are harmless. Without a name they are made from the embedded image; with the name of
-/// an image, from a container of it; with that of a running container, from inside it.
+/// The attempts are harmless. They are made in containers of an image that is this very program, with
+/// every wall up and then with one lifted at a time.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bulkhead drill\n  bulkhead drill --read-only --user 65534 --format html"
 )]
 pub(crate) struct Flags {
-    /// Where to try from
-    #[arg(value_name = "IMAGE|CONTAINER")]
-    target: Option<String>,
     /// How to report
     #[arg(long, value_name = "FORM", default_value = "text", hide_default_value = true)]
     format: Form,
@@ -52,12 +49,8 @@ enum Form {
 }
 
 pub(crate) fn call(flags: Flags, global: &Global) -> Result<(), Failure> {
-    let what = match &flags.target {
-        Some(name) => format!("cannot drill {name}"),
-        None => "cannot drill".to_owned(),
-    };
+    let what = "cannot drill".to_owned();
     let request = DrillRequest {
-        target: flags.target,
         root: if flags.read_only { RootAccess::ReadOnly } else { RootAccess::ReadWrite },
         user: flags.user,
     };

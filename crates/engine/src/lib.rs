@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use runtime::cgroup::Hierarchy;
 use store::Store;
 
-pub use self::drill::DrillRequest;
+pub use self::drill::{DrillRequest, FACTS};
 pub use error::{Error, Result};
 pub use images::{Archive, Force, HistoryEntry, ImageSummary, Loaded, Progress, Removal};
 pub use monitor::{Exit, Streams};

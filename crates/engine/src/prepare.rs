@@ -183,6 +183,7 @@ fn root(request: &RunRequest, place: &Place<'_>) -> Root {
         layers: place.layers.clone(),
         writable: place.directory.clone(),
         access: access(request.files.root),
+        flags: wall(request.isolation.loose_mounts.as_ref()),
         durability: match request.afterwards {
             request::Afterwards::Remove => Durability::Volatile,
             request::Afterwards::Keep => Durability::Kept,
@@ -271,7 +272,7 @@ fn devices(files: &request::FilesRequest) -> Vec<Device> {
 }
 
 fn device_rules(request: &RunRequest) -> Result<Vec<DeviceRule>> {
-    if request.isolation.privileged.is_some() {
+    if request.isolation.privileged.is_some() || request.isolation.all_devices.is_some() {
         return Ok(vec![DeviceRule::ALL]);
     }
     let mut rules = runtime::cgroup::default_devices();

@@ -205,6 +205,10 @@ pub struct IsolationRequest {
     pub unmasked: Option<Danger>,
     /// `--security-opt apparmor=PROFILE`.
     pub apparmor: Option<String>,
+    /// The drill only: every device may be opened, whatever the device program says.
+    pub all_devices: Option<Danger>,
+    /// The drill only: the root file system honours set-user-id bits and device nodes.
+    pub loose_mounts: Option<Danger>,
     /// `--security-opt view=host`: the host's own /proc/meminfo and the rest.
     pub view_host: Option<Danger>,
 }

@@ -14,7 +14,7 @@ use kernel::rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
 use kernel::rustix::mount::MountAttrFlags;
 
 use crate::error::{Error, Result, Step};
-use crate::spec::{Durability, Marks, Root};
+use crate::spec::{Durability, Marks, Root, Wall};
 
 /// The writable layer's two directories, owned by `owner`, made before anything is mounted.
 pub(crate) fn make_writable(root: &Root, owner: (u32, u32)) -> Result<()> {
@@ -96,7 +96,10 @@ fn overlay(root: &Root, mut options: Vec<FsOption<'_>>) -> Result<OwnedFd> {
     if root.marks == Marks::User {
         options.push(FsOption::Flag("userxattr"));
     }
-    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    let attributes = match root.flags {
+        Wall::Up(()) => MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV,
+        Wall::Down(_) => MountAttrFlags::empty(),
+    };
     mount::new_filesystem("overlay", &options, attributes).step(|| "join the image's layers")
 }
 

@@ -153,6 +153,8 @@ pub struct Root {
     pub writable: PathBuf,
     /// Whether the container may write.
     pub access: Access,
+    /// `nosuid` and `nodev` on the root.
+    pub flags: Wall<()>,
     /// Whether what it wrote has to survive a power cut.
     pub durability: Durability,
     /// Where overlayfs keeps its marks.

@@ -14,6 +14,7 @@
 //! that digest, and the one of the blob it came in, were checked. Nothing here ever prints.
 #![forbid(unsafe_code)]
 
+#[path = "interim/decode.rs"]
 pub mod decode;
 mod archive;
 mod database;
@@ -22,7 +23,9 @@ mod error;
 mod images;
 mod import;
 mod layers;
+#[path = "interim/tar/mod.rs"]
 pub mod tar;
+#[path = "interim/unpack/mod.rs"]
 pub mod unpack;
 mod staging;
 

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Shared namespaces, and making new ones.
+
+use kernel::probe::Arg::{In, Int};
+
+use super::{Here, Row, Seen, row};
+use crate::Class::{Attempt, Posture};
+use crate::facts::namespace;
+
+pub(super) const ROWS: &[Row] = &[
+    row("ns-user", Posture, "shares the host's user namespace", |here| shared(here, "user")),
+    row("ns-pid", Attempt, "shares the host's pid namespace", |here| shared(here, "pid")),
+    row("ns-mnt", Attempt, "shares the host's mount namespace", |here| shared(here, "mnt")),
+    row("ns-net", Attempt, "shares the host's network namespace", |here| shared(here, "net")),
+    row("ns-ipc", Attempt, "shares the host's ipc namespace", |here| shared(here, "ipc")),
+    row("ns-uts", Attempt, "shares the host's uts namespace", |here| shared(here, "uts")),
+    row("ns-cgroup", Posture, "shares the host's cgroup namespace", |here| shared(here, "cgroup")),
+    row("ns-time", Posture, "shares the host's time namespace", |here| shared(here, "time")),
+    row("unshare-user", Attempt, "unshare(CLONE_NEWUSER)", |here| here.knock(UNSHARE, &mut [Int(NEWUSER)])),
+    row("clone-user", Attempt, "clone(CLONE_NEWUSER)", |here| spawned(here.process.call(CLONE, &mut [Int(NEWUSER | SIGCHLD), Int(0), Int(0), Int(0), Int(0)]))),
+    row("clone3-user", Attempt, "clone3(CLONE_NEWUSER)", |here| {
+        let mut arguments = [0u8; 88];
+        arguments[..8].copy_from_slice(&NEWUSER.to_le_bytes());
+        arguments[32..40].copy_from_slice(&SIGCHLD.to_le_bytes());
+        spawned(here.process.call(CLONE3, &mut [In(&arguments), Int(88)]))
+    }),
+    row("unshare-mnt", Attempt, "unshare(CLONE_NEWNS)", |here| here.knock(UNSHARE, &mut [Int(0x0002_0000)])),
+    row("unshare-net", Attempt, "unshare(CLONE_NEWNET)", |here| here.knock(UNSHARE, &mut [Int(0x4000_0000)])),
+    row("unshare-time", Attempt, "unshare(CLONE_NEWTIME)", |here| here.knock(UNSHARE, &mut [Int(0x80)])),
+    row("setns", Attempt, "setns(own uts)", |here| match std::fs::File::open("/proc/self/ns/uts") {
+        Ok(file) => here.knock(SETNS, &mut [Int(std::os::fd::AsRawFd::as_raw_fd(&file).unsigned_abs().into()), Int(0x0400_0000)]),
+        Err(error) => Seen::Stopped(error.to_string()),
+    }),
+];
+
+fn shared(here: &Here<'_>, name: &str) -> Seen {
+    let Some(own) = namespace(name) else {
+        return Seen::Stopped("this kernel has no such namespace".into());
+    };
+    let host = here.facts.namespaces.get(name).copied().or_else(|| {
+        // The first namespaces have fixed numbers (linux/proc_ns.h); those of mounts and networks have not.
+        FIRST.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
+    });
+    match host {
+        Some(host) => Seen::open_if(own == host, format!("{name}:[{own}], the host's is {host}")),
+        None => {
+            let host_processes = std::fs::read_to_string("/proc/2/comm").is_ok_and(|name| name.trim() == "kthreadd");
+            Seen::open_if(host_processes, format!("{name}:[{own}], the host's is not known"))
+        }
+    }
+}
+
+/// The new process, on a copy of this memory, must not go on: it ends at once.
+fn spawned(result: Result<i64, i32>) -> Seen {
+    match result {
+        Ok(0) => kernel::process::exit_now(0),
+        Ok(_) => Seen::Open("a process was made".into()),
+        Err(errno) => Seen::Stopped(super::try_call::name(errno)),
+    }
+}
+
+const FIRST: [(&str, u64); 6] = [
+    ("ipc", 0xefff_ffff),
+    ("uts", 0xefff_fffe),
+    ("user", 0xefff_fffd),
+    ("pid", 0xefff_fffc),
+    ("cgroup", 0xefff_fffb),
+    ("time", 0xefff_fffa),
+];
+const NEWUSER: u64 = 0x1000_0000;
+const SIGCHLD: u64 = 17;
+const UNSHARE: i64 = 272;
+const CLONE: i64 = 56;
+const CLONE3: i64 = 435;
+const SETNS: i64 = 308;

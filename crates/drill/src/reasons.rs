@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Why an attempt stays open by default, and what closes it.
+
+/// The reason for the attempt `id`, when it stays open by design.
+pub(crate) fn reason(id: &str) -> Option<&'static str> {
+    REASONS.iter().find(|(name, _)| *name == id).map(|(_, reason)| *reason)
+}
+
+const REASONS: &[(&str, &str)] = &[
+    ("rootfs-write", "programs write where they are installed; --read-only closes it"),
+    ("suid-make", "packages install such files; the bit is dead here (nosuid mounts, no_new_privs); a non-root --user or --read-only closes it"),
+    ("setuid-any", "entrypoints drop from root to a service user, within the container's own ids; --user or --cap-drop SETUID closes it"),
+    ("lowport", "web servers bind port 80 as packaged, in a network of their own; --cap-drop NET_BIND_SERVICE closes it"),
+    ("wx-mmap", "just-in-time compilers (Java, Node, .NET) need it"),
+    ("attr-exec", "the file cannot be covered for every process; without a label system it does nothing, and with one the label is set already"),
+    ("r-ncpu", "without --cpus the container may use every processor, and is told so"),
+    ("cpu-limit", "an idle processor helps nobody; shares are fair under load; --cpus bounds it"),
+    ("disk-quota", "this file system has no quota per directory; --read-only with --tmpfs bounds it"),
+    ("r-loadavg", "the figures are the container's own"),
+    ("rlimit-raise", "within the container's own user namespace"),
+    ("ns-net", "--network host was asked for"),
+];
