@@ -314,7 +314,9 @@ impl Drop for RawTerminal<'_> {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
             // At the end there is nobody left to tell.
-            drop(tcsetattr(self.fd, OptionalActions::Now, before));
+            match tcsetattr(self.fd, OptionalActions::Now, before) {
+                Ok(()) | Err(_) => {}
+            }
         }
     }
 }
@@ -322,7 +324,10 @@ impl Drop for RawTerminal<'_> {
 /// Gives the container's terminal the size of the caller's. A caller without a size changes nothing.
 fn follow_size(from: BorrowedFd<'_>, master: BorrowedFd<'_>) {
     if let Ok(size) = tcgetwinsize(from) {
-        drop(tcsetwinsize(master, size));
+        // A terminal that has just closed has no size to keep.
+        match tcsetwinsize(master, size) {
+            Ok(()) | Err(_) => {}
+        }
     }
 }
 

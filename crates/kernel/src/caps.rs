@@ -11,6 +11,9 @@ use crate::error::{Context, Errno, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Caps(pub u64);
 
+/// What seccomp(2) asks for where no_new_privs is not set.
+pub const SYS_ADMIN: Caps = Caps(1 << 21);
+
 impl Caps {
     /// None.
     pub const EMPTY: Self = Self(0);

@@ -39,6 +39,8 @@ pub(crate) struct Jail<'a> {
     pub(crate) clock: Clock,
     pub(crate) tree: Option<Tree>,
     pub(crate) user: Option<User>,
+    /// The capabilities that the program gets.
+    pub(crate) kept: Caps,
 }
 
 /// Confines this process and becomes the container's program. Does not return: a failure is
@@ -334,8 +336,8 @@ impl Jail<'_> {
         Ok(())
     }
 
-    fn set_identity(&self) -> Result<()> {
-        let user = self.user()?;
+    fn set_identity(&mut self) -> Result<()> {
+        let user = self.user()?.clone();
         let kept = self.spec.capabilities.common(caps::permitted().step(|| "read the capabilities")?);
         caps::limit_bounding(kept).step(|| "limit the capabilities")?;
         let groups: Vec<Gid> = user.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
@@ -345,11 +347,21 @@ impl Jail<'_> {
             other => other.step(|| format!("set the groups {:?}", user.groups))?,
         }
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+        // Changing the user would take CAP_SYS_ADMIN away, which the filter may still need.
+        kernel::rustix::thread::set_keep_capabilities(true).step(|| "keep the capabilities for a moment")?;
         kernel::rustix::thread::set_thread_res_gid(gid, gid, gid).step(|| format!("become group {}", user.gid))?;
         kernel::rustix::thread::set_thread_res_uid(uid, uid, uid).step(|| format!("become user {}", user.uid))?;
-        let kept = if user.uid == 0 { kept } else { Caps::EMPTY };
-        caps::set_exactly(kept).step(|| "set the capabilities")?;
+        self.kept = if user.uid == 0 { kept } else { Caps::EMPTY };
+        caps::set_exactly(self.kept.with(self.needed_by_filter())).step(|| "set the capabilities")?;
         set_dumpable_behavior(DumpableBehavior::NotDumpable).step(|| "hide this process's memory")
+    }
+
+    /// Without no_new_privs only CAP_SYS_ADMIN may load a filter (seccomp(2)): it is kept until then.
+    fn needed_by_filter(&self) -> Caps {
+        match (&self.spec.no_new_privileges, &self.spec.seccomp) {
+            (Wall::Down(_), Wall::Up(_)) => caps::SYS_ADMIN,
+            _ => Caps::EMPTY,
+        }
     }
 
     /// The container must not outlive its monitor unnoticed.
@@ -380,9 +392,14 @@ impl Jail<'_> {
             program.raw().map(|(code, jt, jf, k)| kernel::seccomp::Instruction { code, jt, jf, k }).collect();
         if program.notifies() {
             let listener = kernel::seccomp::load_with_listener(&filter).step(step)?;
-            return wire::report(self.socket.as_fd(), &Report::Listener, Some(listener.as_fd()));
+            wire::report(self.socket.as_fd(), &Report::Listener, Some(listener.as_fd()))?;
+        } else {
+            kernel::seccomp::load(&filter).step(step)?;
         }
-        kernel::seccomp::load(&filter).step(step)
+        if self.needed_by_filter() == Caps::EMPTY {
+            return Ok(());
+        }
+        caps::set_exactly(self.kept).step(|| "drop the capability that loaded the filter")
     }
 
     fn start_program(&self) -> Result<Infallible> {

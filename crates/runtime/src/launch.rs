@@ -7,6 +7,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use kernel::caps::Caps;
 use kernel::fork::{Child, Namespaces, Side};
 use kernel::mount::{self, Attributes, Depth};
 use kernel::rustix::fs::{CWD, FileType, Mode, OFlags};
@@ -99,6 +100,7 @@ fn start(
                 clock: clock.fresh(),
                 tree: None,
                 user: None,
+                kept: Caps::EMPTY,
             })
         }
     };

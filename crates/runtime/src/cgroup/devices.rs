@@ -121,8 +121,13 @@ fn compile(rules: &[DeviceRule]) -> Vec<Instruction> {
                 test.offset = i16::try_from(length - at - 1 + 2).unwrap_or(i16::MAX);
             }
         }
+        let always = tests.is_empty();
         code.extend(tests);
         code.extend([alu(SET, 0, 1), EXIT]);
+        if always {
+            // Whatever followed could not be reached, which the kernel refuses to load.
+            return code;
+        }
     }
     code.extend([alu(SET, 0, 0), EXIT]);
     code
@@ -194,6 +199,7 @@ mod tests {
         assert_eq!(asks(1, READ, 1, 3), 0, "a block device of the same number");
         assert_eq!(asks(2, READ, 10, 232), 0, "/dev/kvm");
         assert_eq!(answer(&compile(&[DeviceRule::ALL]), 1, MKNOD | READ | WRITE, 8, 0), 1);
+        assert_eq!(compile(&[DeviceRule::ALL]), compile(&[DeviceRule::ALL, DeviceRule::ALL]), "no unreachable instruction");
         assert_eq!(answer(&compile(&[]), 2, READ, 1, 3), 0);
     }
 }
