@@ -36,6 +36,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "help" | "--help" | "-h" => print!("{MANUAL}"),
         "bench-worker" => bench::work(rest)?,
         "bench" => bench::bench(&Project::find()?, rest)?,
+        "packages" => packages::install(&Project::find()?)?,
         "images" => drop(images::make(&Project::find()?, images::Extent::All)?),
         other => return Err(Failure::new(format!("no command named {other}; `cargo xtask` lists them"))),
     }
