@@ -2,6 +2,7 @@
 //! Turns `policies/{capabilities,paths}.toml` into constants, so that a run parses nothing.
 //!
 //! A row without a reason, a path that is not absolute or a name that stands twice stops the build.
+#![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -40,7 +41,8 @@ fn main() {
     let paths: Paths = read(&policies.join("paths.toml"));
 
     let mut code = String::new();
-    let rows: Vec<_> = capabilities.capability.iter().map(|row| (row.name.as_str(), row.reason.as_str())).collect();
+    let rows: Vec<_> =
+        capabilities.capability.iter().map(|row| (row.name.as_str(), row.reason.as_str())).collect();
     table(&mut code, "CAPABILITIES", "Capabilities of the default, each with its reason.", &rows);
     for (name, doc, rows) in [
         ("HIDDEN_PATHS", "Paths covered by nothing, each with its reason.", &paths.hide),

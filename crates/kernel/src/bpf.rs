@@ -83,6 +83,20 @@ pub fn attach_device_program(cgroup: impl AsFd, program: impl AsFd) -> Result<()
     Ok(())
 }
 
+/// Takes a device program off the cgroup v2 directory `cgroup` again.
+pub fn detach_device_program(cgroup: impl AsFd, program: impl AsFd) -> Result<()> {
+    let attach = ProgAttach {
+        target: cgroup.as_fd().as_raw_fd(),
+        program: program.as_fd().as_raw_fd(),
+        kind: CGROUP_DEVICE,
+        flags: 0,
+    };
+    let mut attr = Attr::zeroed();
+    attr.attach = attach;
+    bpf(PROG_DETACH, &mut attr).map_err(|errno| Error::new("bpf(PROG_DETACH, cgroup device)", errno))?;
+    Ok(())
+}
+
 /// The ids of the device programs of the cgroup v2 directory `cgroup`.
 pub fn device_programs(cgroup: impl AsFd, reach: Reach) -> Result<Vec<u32>> {
     let mut ids = vec![0u32; MAX_PROGRAMS];
@@ -302,6 +316,7 @@ struct ProgInfo {
 // Values of linux/bpf.h.
 const PROG_LOAD: u32 = 5;
 const PROG_ATTACH: u32 = 8;
+const PROG_DETACH: u32 = 9;
 const PROG_GET_FD_BY_ID: u32 = 13;
 const OBJ_GET_INFO_BY_FD: u32 = 15;
 const PROG_QUERY: u32 = 16;

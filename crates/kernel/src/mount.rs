@@ -9,9 +9,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
-};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 
 use crate::error::{Context, Errno, Error, Result};
 
@@ -51,7 +49,8 @@ pub fn new_filesystem(kind: &str, options: &[FsOption<'_>], attributes: MountAtt
         }
         .map_err(|errno| told(format!("fsconfig({kind}, {option:?})"), errno))?;
     }
-    rustix::mount::fsconfig_create(context.as_fd()).map_err(|errno| told(format!("fsconfig({kind}, create)"), errno))?;
+    rustix::mount::fsconfig_create(context.as_fd())
+        .map_err(|errno| told(format!("fsconfig({kind}, create)"), errno))?;
     rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
         .map_err(|errno| told(format!("fsmount({kind})"), errno))
 }
@@ -127,7 +126,10 @@ pub fn set_attributes(mount: BorrowedFd<'_>, attributes: &Attributes<'_>, depth:
     if result == 0 {
         return Ok(());
     }
-    Err(Error::new(format!("mount_setattr(set={:#x})", attr.attr_set), Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)))
+    Err(Error::new(
+        format!("mount_setattr(set={:#x})", attr.attr_set),
+        Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO),
+    ))
 }
 
 /// Attaches the detached mount `tree` on what `target` refers to.
@@ -146,14 +148,19 @@ pub fn pivot(root: BorrowedFd<'_>) -> Result<()> {
     rustix::process::pivot_root(c".", c".").call(|| "pivot_root".to_owned())?;
     rustix::mount::unmount(c".", UnmountFlags::DETACH).call(|| "umount(old root)".to_owned())?;
     rustix::process::chdir(c"/").call(|| "chdir(/)".to_owned())?;
-    if mount_id(root, c"")? == mount_id(rustix::fs::CWD, c"/..")? {
+    if number(root, c"")? == number(rustix::fs::CWD, c"/..")? {
         return Ok(());
     }
     Err(Error::new("pivot_root: something of the old root is still there", Errno::BUSY))
 }
 
+/// The number of the mount that `place` is on (statx(2), `STATX_MNT_ID`, Linux 5.8).
+pub fn id(place: BorrowedFd<'_>) -> Result<u64> {
+    number(place, c"")
+}
+
 /// The number of the mount that `path` is on, following what is mounted on it.
-fn mount_id(dir: BorrowedFd<'_>, path: &std::ffi::CStr) -> Result<u64> {
+fn number(dir: BorrowedFd<'_>, path: &std::ffi::CStr) -> Result<u64> {
     let stat = rustix::fs::statx(dir, path, rustix::fs::AtFlags::EMPTY_PATH, rustix::fs::StatxFlags::MNT_ID)
         .call(|| "statx(mount id)".to_owned())?;
     Ok(stat.stx_mnt_id)

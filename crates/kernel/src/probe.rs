@@ -10,7 +10,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
+};
 
 use crate::error::{Context, Result};
 
@@ -46,14 +48,19 @@ pub fn in_child(limit: Duration, attempt: impl FnOnce(&Throwaway) -> String) -> 
     let (mut read, mut write) = std::io::pipe().call(|| "pipe".to_owned())?;
     let Some(child) = crate::fork::fork()? else {
         let said = attempt(&Throwaway(()));
-        // A pipe that nobody reads leaves nobody to tell.
-        drop(write.write_all(said.as_bytes()));
+        match write.write_all(said.as_bytes()) {
+            // A pipe that nobody reads leaves nobody to tell.
+            Ok(()) | Err(_) => {}
+        }
         crate::process::exit_now(0);
     };
     drop(write);
     let pid = Pid::from_raw(child).ok_or_else(|| crate::Error::new("fork", crate::Errno::INVAL))?;
     let pidfd = pidfd_open(pid, PidfdFlags::empty()).call(|| "pidfd_open".to_owned())?;
-    let timeout = Timespec { tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(limit.subsec_nanos()) };
+    let timeout = Timespec {
+        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(limit.subsec_nanos()),
+    };
     let mut polled = [PollFd::new(&pidfd, PollFlags::IN)];
     let in_time = poll(&mut polled, Some(&timeout)).call(|| "poll".to_owned())? > 0;
     if !in_time {
@@ -84,7 +91,8 @@ impl Throwaway {
         }
         // SAFETY: this process is a fork that exists to try calls and ends right after (the only way to
         // a `Throwaway`); the buffers outlive the call.
-        let result = unsafe { libc::syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]) };
+        let result =
+            unsafe { libc::syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]) };
         if result == -1 { Err(errno()) } else { Ok(result) }
     }
 

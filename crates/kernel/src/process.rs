@@ -2,15 +2,14 @@
 //! What a process does to itself: descriptors, signals, limits, its image.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::error::{Errno, Error, Result};
 
 /// Marks every descriptor from `first` up close-on-exec (close_range(2), Linux 5.11).
 pub fn close_on_exec_from(first: u32) -> Result<()> {
     // SAFETY: the flag only marks descriptors; it closes none that an owner still holds.
-    let result =
-        unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if result == 0 { Ok(()) } else { Err(Error::new("close_range", last_errno())) }
 }
 
@@ -28,8 +27,9 @@ pub fn serve_alone(serve: impl FnOnce() -> i32) -> ! {
 /// it was started with. For a process that lives on inside a container, where those words would tell
 /// of the host and of other people's secrets. `name` is cut to the room that there is.
 pub fn rename(name: &str) -> Result<()> {
-    let stat = std::fs::read_to_string("/proc/self/stat")
-        .map_err(|error| Error::new("read(/proc/self/stat)", Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    let stat = std::fs::read_to_string("/proc/self/stat").map_err(|error| {
+        Error::new("read(/proc/self/stat)", Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    })?;
     // proc_pid_stat(5): arg_start and arg_end are fields 48 and 49; the second field may hold spaces
     // and ends at the last parenthesis.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -47,6 +47,18 @@ pub fn rename(name: &str) -> Result<()> {
         std::ptr::copy_nonoverlapping(name.as_ptr(), start as *mut u8, kept);
     }
     Ok(())
+}
+
+/// The thread that the pid namespace `namespace` calls `number`, by our own numbers (ioctl_nsfs(2), Linux 6.11; ENOTTY
+/// before).
+pub fn thread_in(namespace: BorrowedFd<'_>, number: rustix::process::Pid) -> Result<rustix::process::Pid> {
+    let number = number.as_raw_nonzero().get();
+    // SAFETY: the kernel takes the argument as a number.
+    let thread = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_PID_FROM_PIDNS, number) };
+    match thread {
+        1.. => rustix::process::Pid::from_raw(thread).ok_or_else(|| Error::new("ioctl_nsfs", Errno::SRCH)),
+        _ => Err(Error::new(format!("ioctl(NS_GET_PID_FROM_PIDNS, {number})"), last_errno())),
+    }
 }
 
 /// Replaces this process by `program` (execve(2)); returns only the error.
@@ -164,6 +176,31 @@ impl std::os::fd::AsFd for SignalFd {
     }
 }
 
+/// Sends the signal `number` to the process behind `process` (pidfd_send_signal(2), Linux 5.1), any
+/// of 1 to 64: the real-time signals have no names in rustix.
+pub fn send_signal(process: BorrowedFd<'_>, number: i32) -> Result<()> {
+    let info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo asks for what kill(2) sends; the kernel checks the number.
+    let sent =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), number, info, 0u32) };
+    if sent == 0 { Ok(()) } else { Err(Error::new(format!("pidfd_send_signal({number})"), last_errno())) }
+}
+
+/// Sends the signal `number` to the process `pid` (kill(2)), any of 1 to 64.
+pub fn signal_process(pid: i32, number: i32) -> Result<()> {
+    // SAFETY: kill takes two integers; the kernel checks both.
+    let sent = unsafe { libc::kill(pid, number) };
+    if sent == 0 { Ok(()) } else { Err(Error::new(format!("kill({pid}, {number})"), last_errno())) }
+}
+
+/// What a person or a supervisor sends and a program can catch. As Docker: everything but what tells
+/// of one's own children, pipes, urgent data and faults. HUP INT QUIT USR1 USR2 ALRM TERM STKFLT CONT
+/// TSTP TTIN TTOU XCPU XFSZ VTALRM PROF WINCH IO PWR, then the real-time signals.
+pub const PASSED_ON: [i32; 50] = [
+    1, 2, 3, 10, 12, 14, 15, 16, 18, 20, 21, 22, 24, 25, 26, 27, 28, 29, 30, 34, 35, 36, 37, 38, 39, 40, 41,
+    42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64,
+];
+
 /// Sets every signal to its default action, as a fresh process expects (signal(7)). Signals that
 /// cannot be set (SIGKILL, SIGSTOP, glibc's own) are left out.
 pub fn default_signals() {
@@ -208,6 +245,9 @@ pub fn trim_memory() {
     // SAFETY: malloc_trim takes a number of bytes to keep and touches no live allocation.
     unsafe { libc::malloc_trim(0) };
 }
+
+/// linux/nsfs.h: _IOR(0xb7, 6, int).
+const NS_GET_PID_FROM_PIDNS: libc::c_ulong = 0x8004_b706;
 
 fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)

@@ -6,7 +6,7 @@
 //! openat2(2) call that the kernel keeps beneath that directory, never follows a magic link, and
 //! hands back as a descriptor. No string is joined, so there is nothing to race.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -30,6 +30,10 @@ pub enum Links {
     /// Refuse with ELOOP (`RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`); `..` and absolute paths that
     /// leave the root are refused with EXDEV.
     Refuse,
+    /// Follow it beneath the root, and refuse with EXDEV whatever is mounted below
+    /// (`RESOLVE_BENEATH | RESOLVE_NO_XDEV`): for a proc file system of our own, over whose files
+    /// something else may lie by now (CVE-2019-16884, CVE-2025-52881).
+    SameMount,
 }
 
 impl Root {
@@ -53,7 +57,13 @@ impl Root {
     /// means the root itself under [`Links::InRoot`]. Errors are openat2(2)'s: EXDEV when the path
     /// would leave the root, ELOOP for a refused link, EAGAIN is retried a few times because a
     /// rename anywhere on the system can cause it.
-    pub fn open_at(&self, path: impl AsRef<Path>, flags: OFlags, mode: Mode, links: Links) -> Result<OwnedFd> {
+    pub fn open_at(
+        &self,
+        path: impl AsRef<Path>,
+        flags: OFlags,
+        mode: Mode,
+        links: Links,
+    ) -> Result<OwnedFd> {
         open_in(self.dir.as_fd(), path.as_ref(), flags, mode, links)
     }
 
@@ -71,7 +81,10 @@ impl Root {
         let fd = self.open_at(path, flags, Mode::empty(), Links::InRoot)?;
         let stat = rustix::fs::fstat(&fd).call(|| format!("fstat({})", path.display()))?;
         if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
-            return Err(crate::Error::new(format!("open({}): not a regular file", path.display()), crate::Errno::INVAL));
+            return Err(crate::Error::new(
+                format!("open({}): not a regular file", path.display()),
+                crate::Errno::INVAL,
+            ));
         }
         Ok(fd.into())
     }
@@ -81,7 +94,7 @@ impl Root {
     pub fn make_dir_all(&self, path: impl AsRef<Path>) -> Result<OwnedFd> {
         let path = path.as_ref();
         match self.open_at(path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty(), Links::InRoot) {
-            Err(error) if error.errno == crate::Errno::NOENT => {}
+            Err(error) if error.errno == crate::Errno::NOENT && path.file_name().is_some() => {}
             other => return other,
         }
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
@@ -110,6 +123,7 @@ pub fn open_in(dir: BorrowedFd<'_>, path: &Path, flags: OFlags, mode: Mode, link
     let resolve = match links {
         Links::InRoot => ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
         Links::Refuse => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+        Links::SameMount => ResolveFlags::BENEATH | ResolveFlags::NO_XDEV | ResolveFlags::NO_MAGICLINKS,
     };
     let name = CString::new(path.as_os_str().as_bytes())
         .map_err(|_| crate::Error::new(format!("openat2({})", path.display()), crate::Errno::INVAL))?;
@@ -120,6 +134,14 @@ pub fn open_in(dir: BorrowedFd<'_>, path: &Path, flags: OFlags, mode: Mode, link
             other => return other.call(|| format!("openat2({})", path.display())),
         }
     }
+}
+
+/// A path descriptor of what `path` names for this process, refused with ELOOP when a magic link is on the
+/// way: those of /proc lead to files that have no name in this process's tree (CVE-2019-5736).
+pub fn without_magic(path: &CStr) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
+        .call(|| format!("openat2({})", path.to_string_lossy()))
 }
 
 /// openat2(2) answers EAGAIN when a rename raced with a `..`; an attacker who renames for ever gets
@@ -175,6 +197,7 @@ mod tests {
         std::os::unix::fs::symlink("/tmp-inside", dir.path().join("link")).unwrap();
         root.make_dir_all("a/b/c").unwrap();
         assert!(dir.path().join("a/b/c").is_dir());
+        assert_eq!(root.make_dir_all("none/..").unwrap_err().errno, crate::Errno::NOENT);
         assert!(root.make_dir_all("link/deeper").is_err(), "a dangling link is not made real");
     }
 }

@@ -39,13 +39,17 @@ fn load_with(filter: &[Instruction], flags: libc::c_ulong) -> Result<i32> {
         len: u16,
         filter: *const Instruction,
     }
-    let len = u16::try_from(filter.len()).map_err(|_| Error::new("seccomp: the filter is too long", Errno::TOOBIG))?;
+    let len = u16::try_from(filter.len())
+        .map_err(|_| Error::new("seccomp: the filter is too long", Errno::TOOBIG))?;
     let program = Program { len, filter: filter.as_ptr() };
     // SAFETY: `program` has the layout of sock_fprog and points at `len` instructions of the layout of
     // sock_filter, all of which outlive the call.
     let result =
         unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
-    i32::try_from(result).ok().filter(|fd| *fd >= 0).ok_or_else(|| Error::new("seccomp(SET_MODE_FILTER)", last_errno()))
+    i32::try_from(result)
+        .ok()
+        .filter(|fd| *fd >= 0)
+        .ok_or_else(|| Error::new("seccomp(SET_MODE_FILTER)", last_errno()))
 }
 
 /// A call that waits for an answer.
@@ -99,7 +103,13 @@ impl Notifier {
                 errno => Err(Error::new("ioctl(SECCOMP_IOCTL_NOTIF_RECV)", errno)),
             };
         }
-        Ok(Some(Question { id: raw.id, pid: raw.pid, call: raw.data.nr, arch: raw.data.arch, arguments: raw.data.args }))
+        Ok(Some(Question {
+            id: raw.id,
+            pid: raw.pid,
+            call: raw.data.nr,
+            arch: raw.data.arch,
+            arguments: raw.data.args,
+        }))
     }
 
     /// Whether the caller of `question` still waits. To be asked after opening anything of the process

@@ -109,20 +109,34 @@ impl ImageConfig {
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let config: Self = json::read(WHAT, bytes)?;
         if config.rootfs.kind != "layers" {
-            return Err(Error::document(WHAT, format!("rootfs.type is `{}` and not `layers`", crate::shown(&config.rootfs.kind))));
+            return Err(Error::document(
+                WHAT,
+                format!("rootfs.type is `{}` and not `layers`", crate::shown(&config.rootfs.kind)),
+            ));
+        }
+        let dates = config.history.iter().filter_map(|step| step.created.as_ref()).chain(&config.created);
+        for date in dates {
+            crate::date::parse(date)?;
         }
         if config.rootfs.diff_ids.len() > MOST_LAYERS {
             return Err(Error::document(WHAT, format!("it has more than {MOST_LAYERS} layers")));
         }
-        if let Some(entry) = config.config.env.iter().find(|entry| !entry.contains('=') || entry.starts_with('=')) {
-            return Err(Error::document(WHAT, format!("the variable `{}` is not NAME=value", crate::shown(entry))));
+        if let Some(entry) =
+            config.config.env.iter().find(|entry| !entry.contains('=') || entry.starts_with('='))
+        {
+            return Err(Error::document(
+                WHAT,
+                format!("the variable `{}` is not NAME=value", crate::shown(entry)),
+            ));
         }
         Ok(config)
     }
 }
 
 /// Reads `null` as the type's default.
-fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -141,6 +155,9 @@ mod tests {
         let config = ImageConfig::parse(text).unwrap();
         assert_eq!(config.config.cmd, ["sh"]);
         assert!(ImageConfig::parse(br#"{"rootfs":{"type":"tar","diff_ids":[]}}"#).is_err());
-        assert!(ImageConfig::parse(br#"{"config":{"Env":["NOPE"]},"rootfs":{"type":"layers","diff_ids":[]}}"#).is_err());
+        assert!(
+            ImageConfig::parse(br#"{"config":{"Env":["NOPE"]},"rootfs":{"type":"layers","diff_ids":[]}}"#)
+                .is_err()
+        );
     }
 }

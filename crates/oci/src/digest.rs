@@ -173,7 +173,15 @@ mod tests {
     fn only_the_exact_form_parses() {
         let good = format!("sha256:{}", "a".repeat(64));
         assert_eq!(Digest::parse(&good).unwrap().to_string(), good);
-        for bad in ["", "sha256", "sha256:", &good.to_uppercase(), &good[..70], &format!("{good}0"), &format!("md5:{}", "a".repeat(32))] {
+        for bad in [
+            "",
+            "sha256",
+            "sha256:",
+            &good.to_uppercase(),
+            &good[..70],
+            &format!("{good}0"),
+            &format!("md5:{}", "a".repeat(32)),
+        ] {
             assert!(Digest::parse(bad).is_err(), "{bad}");
         }
         assert!(Digest::parse(&format!("sha256:../{}", "a".repeat(61))).is_err());

@@ -14,7 +14,7 @@ use crate::Error;
 /// Reads `bytes`, a document called `what` in errors.
 pub fn read<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, Error> {
     check(what, bytes)?;
-    serde_json::from_slice(bytes).map_err(|error| Error::document(what, error.to_string()))
+    serde_json::from_slice(bytes).map_err(|error| complaint(what, &error))
 }
 
 /// Checks the form of `bytes` without keeping anything.
@@ -23,8 +23,14 @@ pub fn check(what: &'static str, bytes: &[u8]) -> Result<(), Error> {
         return Err(Error::document(what, format!("it is larger than {} MiB", LARGEST >> 20)));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    Form { depth: 0 }.deserialize(&mut reader).map_err(|error| Error::document(what, error.to_string()))?;
-    reader.end().map_err(|error| Error::document(what, error.to_string()))
+    Form { depth: 0 }.deserialize(&mut reader).map_err(|error| complaint(what, &error))?;
+    reader.end().map_err(|error| complaint(what, &error))
+}
+
+/// The parser quotes what it does not like, however long that is.
+fn complaint(what: &'static str, error: &serde_json::Error) -> Error {
+    let text: String = error.to_string().chars().take(LONGEST_COMPLAINT).collect();
+    Error::document(what, text)
 }
 
 struct Form {
@@ -83,7 +89,10 @@ impl<'de> Visitor<'de> for Form {
         while let Some(key) = map.next_key::<String>()? {
             map.next_value_seed(Form { depth: self.depth + 1 })?;
             if let Some(key) = seen.replace(key) {
-                return Err(serde::de::Error::custom(format_args!("the key `{}` stands twice", crate::shown(&key))));
+                return Err(serde::de::Error::custom(format_args!(
+                    "the key `{}` stands twice",
+                    crate::shown(&key)
+                )));
             }
         }
         Ok(())
@@ -92,6 +101,7 @@ impl<'de> Visitor<'de> for Form {
 
 /// distribution specification: registries refuse larger manifests.
 const LARGEST: usize = 4 << 20;
+const LONGEST_COMPLAINT: usize = 300;
 /// Real documents stay below ten.
 const DEEPEST: usize = 64;
 
@@ -106,6 +116,12 @@ mod tests {
         assert!(check("t", br#"{"a":{"b":1,"b":1}}"#).is_err());
         assert!(check("t", b"{} x").is_err());
         assert!(check("t", &[b'['; 1000]).is_err());
+        let long = format!("{{\"{0}\":1,\"{0}\":1}}", "k".repeat(100_000));
+        assert!(check("t", long.as_bytes()).unwrap_err().to_string().len() < 500);
+        assert!(
+            read::<u8>("t", format!("\"{}\"", "k".repeat(100_000)).as_bytes()).unwrap_err().to_string().len()
+                < 500
+        );
         let deep = "[".repeat(66) + &"]".repeat(66);
         assert!(check("t", deep.as_bytes()).unwrap_err().to_string().contains("nested"));
     }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod date;
 pub mod digest;
 pub mod json;
 pub mod manifest;

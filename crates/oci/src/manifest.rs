@@ -26,6 +26,54 @@ pub struct Descriptor {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// How a layer is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Compression {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+impl std::fmt::Display for Compression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "uncompressed",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        })
+    }
+}
+
+impl Descriptor {
+    /// How the layer that it describes is compressed, by its media type. A type that is no layer's is
+    /// an error: an artifact is not an image.
+    pub fn layer_compression(&self) -> Result<Compression, Error> {
+        let kind = self.media_type.as_str();
+        let suffix = LAYER_TYPES.iter().find_map(|begin| kind.strip_prefix(begin));
+        match suffix {
+            Some("") => Ok(Compression::Plain),
+            Some("+gzip" | ".gzip") => Ok(Compression::Gzip),
+            Some("+zstd" | ".zstd") => Ok(Compression::Zstd),
+            _ => Err(Error::document(WHAT, format!("`{}` is not a layer's media type", crate::shown(kind)))),
+        }
+    }
+
+    /// That what it describes is an image's configuration.
+    pub fn check_config(&self) -> Result<(), Error> {
+        match self.media_type.as_str() {
+            OCI_CONFIG | DOCKER_CONFIG => Ok(()),
+            other => {
+                let kind = crate::shown(other);
+                Err(Error::document(
+                    WHAT,
+                    format!("its configuration is of the type `{kind}`: it is no image"),
+                ))
+            }
+        }
+    }
+}
+
 /// A kind of machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
@@ -78,7 +126,10 @@ impl Document {
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let fields: Fields = json::read(WHAT, bytes)?;
         if fields.schema_version == Some(1) {
-            return Err(Error::document(WHAT, "it is of schema 1, which carries no digests of layers; push the image again with a current tool"));
+            return Err(Error::document(
+                WHAT,
+                "it is of schema 1, which carries no digests of layers; push the image again with a current tool",
+            ));
         }
         if fields.schema_version != Some(2) {
             return Err(Error::document(WHAT, "schemaVersion is not 2"));
@@ -90,11 +141,28 @@ impl Document {
         }
         let (image, list) = (fields.config.is_some() || fields.layers.is_some(), fields.manifests.is_some());
         match (image, list) {
-            (true, true) => Err(Error::document(WHAT, "it has the fields of a manifest and of an index (CVE-2021-41190)")),
+            (true, true) => {
+                Err(Error::document(WHAT, "it has the fields of a manifest and of an index (CVE-2021-41190)"))
+            }
             (true, false) if !index_type => Self::manifest(bytes),
             (false, true) if !manifest_type => json::read("index", bytes).map(Self::Index),
             _ => Err(Error::document(WHAT, "its fields are not those of its media type")),
         }
+    }
+
+    /// Reads a document that a descriptor calls `media_type`, which must be what it turns out to be
+    /// (CVE-2021-41190).
+    pub fn parse_as(media_type: &str, bytes: &[u8]) -> Result<Self, Error> {
+        let document = Self::parse(bytes)?;
+        let (types, own) = match &document {
+            Self::Manifest(manifest) => (MANIFEST_TYPES, &manifest.media_type),
+            Self::Index(index) => (INDEX_TYPES, &index.media_type),
+        };
+        if !types.contains(&media_type) || own.as_ref().is_some_and(|own| own != media_type) {
+            let kind = crate::shown(media_type);
+            return Err(Error::document(WHAT, format!("its descriptor says it is of the type `{kind}`")));
+        }
+        Ok(document)
     }
 
     fn manifest(bytes: &[u8]) -> Result<Self, Error> {
@@ -124,6 +192,14 @@ pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 const WHAT: &str = "manifest";
+const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+/// Without what says how they are compressed.
+const LAYER_TYPES: [&str; 4] = [
+    OCI_LAYER,
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    "application/vnd.docker.image.rootfs.diff.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+];
 const MANIFEST_TYPES: [&str; 2] = [OCI_MANIFEST, "application/vnd.docker.distribution.manifest.v2+json"];
 const INDEX_TYPES: [&str; 2] =
     ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
@@ -140,7 +216,10 @@ mod tests {
     #[test]
     fn manifest_and_index_are_told_apart() {
         let config = format!(r#""config":{{"mediaType":"x","digest":"{}","size":1}},"layers":[]"#, digest());
-        assert!(matches!(Document::parse(format!(r#"{{"schemaVersion":2,{config}}}"#).as_bytes()), Ok(Document::Manifest(_))));
+        assert!(matches!(
+            Document::parse(format!(r#"{{"schemaVersion":2,{config}}}"#).as_bytes()),
+            Ok(Document::Manifest(_))
+        ));
         assert!(matches!(Document::parse(br#"{"schemaVersion":2,"manifests":[]}"#), Ok(Document::Index(_))));
         let both = format!(r#"{{"schemaVersion":2,{config},"manifests":[]}}"#);
         assert!(Document::parse(both.as_bytes()).unwrap_err().to_string().contains("CVE-2021-41190"));

@@ -20,7 +20,11 @@ impl ContainerName {
         if good {
             return Ok(Self(name.to_owned()));
         }
-        Err(Error::malformed("container name", text, "only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, 2 to 128 of them"))
+        Err(Error::malformed(
+            "container name",
+            text,
+            "only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, 2 to 128 of them",
+        ))
     }
 }
 

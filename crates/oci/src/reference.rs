@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-use crate::digest::Digest;
 use crate::Error;
+use crate::digest::Digest;
 
 /// The name of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,12 +38,22 @@ impl Reference {
             return Err(refused("it must have 1 to 255 characters before the tag"));
         }
         if !path.split('/').all(is_component) {
-            return Err(refused("each part must be lower-case letters and digits, joined by `.`, `_`, `__` or dashes"));
+            return Err(refused(
+                "each part must be lower-case letters and digits, joined by `.`, `_`, `__` or dashes",
+            ));
         }
         if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
-            return Err(Error::malformed("tag", tag, "it must be 1 to 128 letters, digits, `_`, `.` or `-`, and not begin with `.` or `-`"));
+            return Err(Error::malformed(
+                "tag",
+                tag,
+                "it must be 1 to 128 letters, digits, `_`, `.` or `-`, and not begin with `.` or `-`",
+            ));
         }
-        let path = if host == DEFAULT_HOST && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
+        let path = if host == DEFAULT_HOST && !path.contains('/') {
+            format!("library/{path}")
+        } else {
+            path.to_owned()
+        };
         let tag = tag.map(str::to_owned).or_else(|| digest.is_none().then(|| "latest".to_owned()));
         Ok(Self { host: host.to_owned(), path, tag, digest })
     }
@@ -111,7 +121,10 @@ fn is_host(host: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    name.split('.').all(label) && !port.is_empty() && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit())
+    name.split('.').all(label)
+        && !port.is_empty()
+        && port.len() <= 5
+        && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*`
@@ -165,7 +178,22 @@ mod tests {
 
     #[test]
     fn what_breaks_the_grammar_is_refused() {
-        for text in ["", "Debian", "a//b", "a/../b", "-a", "a-", "a:", "a:.b", "a b", "a___b", "a..b", "-.b/c", "a@sha256:1", "\u{e9}"] {
+        for text in [
+            "",
+            "Debian",
+            "a//b",
+            "a/../b",
+            "-a",
+            "a-",
+            "a:",
+            "a:.b",
+            "a b",
+            "a___b",
+            "a..b",
+            "-.b/c",
+            "a@sha256:1",
+            "\u{e9}",
+        ] {
             assert!(Reference::parse(text).is_err(), "{text}");
         }
         assert!(Reference::parse(&"a".repeat(256)).is_err());

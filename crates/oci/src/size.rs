@@ -35,7 +35,9 @@ mod tests {
 
     #[test]
     fn dockers_forms() {
-        for (text, bytes) in [("0", 0), ("64m", 64 << 20), ("1.5g", 3 << 29), ("512", 512), ("2KiB", 2048), ("1b", 1)] {
+        for (text, bytes) in
+            [("0", 0), ("64m", 64 << 20), ("1.5g", 3 << 29), ("512", 512), ("2KiB", 2048), ("1b", 1)]
+        {
             assert_eq!(parse_bytes(text).unwrap(), bytes, "{text}");
         }
         for text in ["", "m", "-1", "1x", "1.2.3m", ".5m", "99999999999999t"] {

@@ -7,6 +7,8 @@ use kernel::rustix::time::{ClockId, clock_gettime};
 #[derive(Debug, Default)]
 pub struct Clock {
     stamps: Option<Vec<(String, u64)>>,
+    /// Nanoseconds that this process's clock was set back by.
+    behind: u64,
 }
 
 impl Clock {
@@ -17,14 +19,19 @@ impl Clock {
 
     /// A clock that starts now.
     pub fn on() -> Self {
-        Self { stamps: Some(vec![("start".to_owned(), now())]) }
+        Self { stamps: Some(vec![("start".to_owned(), now())]), behind: 0 }
     }
 
     /// The step `name` ends now.
     pub fn stamp(&mut self, name: &str) {
         if let Some(stamps) = &mut self.stamps {
-            stamps.push((name.to_owned(), now()));
+            stamps.push((name.to_owned(), now() + self.behind));
         }
+    }
+
+    /// This process has entered a time namespace, where clocks are `seconds` behind.
+    pub(crate) fn set_back(&mut self, seconds: i64) {
+        self.behind = u64::try_from(seconds).unwrap_or(0) * 1_000_000_000;
     }
 
     /// Whether anybody asked.
@@ -54,7 +61,7 @@ impl Clock {
 
     /// A clock for the child half, which must not send the parent's stamps back.
     pub(crate) fn fresh(&self) -> Self {
-        Self { stamps: self.stamps.as_ref().map(|_| Vec::new()) }
+        Self { stamps: self.stamps.as_ref().map(|_| Vec::new()), behind: 0 }
     }
 }
 

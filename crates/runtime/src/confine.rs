@@ -14,7 +14,10 @@ use kernel::caps::{self, Caps};
 use kernel::fork::Namespaces;
 use kernel::root::Links;
 use kernel::rustix::fs::{Gid, Mode, OFlags, Uid};
-use kernel::rustix::process::{DumpableBehavior, Signal, set_dumpable_behavior, set_parent_process_death_signal};
+use kernel::rustix::process::{
+    DumpableBehavior, Signal, set_dumpable_behavior, set_parent_process_death_signal,
+};
+use kernel::rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use kernel::rustix::time::{ClockId, clock_gettime};
 
 use crate::clock::Clock;
@@ -64,7 +67,7 @@ fn confine(jail: &mut Jail<'_>) -> Result<Infallible> {
     jail.leave_session()?; // No terminal and no keys of whoever started us.
     jail.own_cgroup_namespace()?; // After joining: its root is the cgroup we are in now.
     jail.build_tree()?; // While we hold CAP_SYS_ADMIN in our namespace, and the old /proc is in sight.
-    jail.own_clocks()?; // Through our own proc; entered at exec.
+    jail.own_clocks()?; // Through our own proc.
     jail.find_user()?; // In the image's files, with no more rights than the container's root.
     jail.connect_streams()?; // From our own devpts or the parent's pipes.
     jail.leave_old_root()?; // pivot_root: no path of the host exists from here on.
@@ -79,6 +82,7 @@ fn confine(jail: &mut Jail<'_>) -> Result<Infallible> {
     jail.set_identity()?;
     jail.bind_to_parent()?; // After set_identity, which would clear the death signal.
     jail.tell_times()?;
+    jail.refuse_own_binary()?; // While openat2(2) is not the filter's to answer.
     jail.filter_system_calls()?; // Last, so that nothing above has to be on its list.
     jail.start_program()
 }
@@ -158,29 +162,59 @@ impl Jail<'_> {
         self.tree()?.proc().ok_or_else(|| Error::Died { how: "no proc file system".into() })
     }
 
+    /// Our own `/dev`: a person's mount over it may hold anything (CVE-2026-88265).
+    fn dev(&self) -> Result<BorrowedFd<'_>> {
+        self.tree()?.dev().ok_or_else(|| Error::Died { how: "no /dev".into() })
+    }
+
     /// Clocks that count from the container's start, so that they do not tell the host's uptime.
-    fn own_clocks(&self) -> Result<()> {
+    fn own_clocks(&mut self) -> Result<()> {
         if let Wall::Down(_) = self.spec.namespaces.time {
             return Ok(());
         }
         let step = || "start the container's clocks at zero";
         kernel::fork::unshare(Namespaces::TIME).step(step)?;
-        let lines = [("monotonic", ClockId::Monotonic), ("boottime", ClockId::Boottime)]
-            .map(|(name, clock)| format!("{name} -{} 0\n", clock_gettime(clock).tv_sec));
+        let [monotonic, boottime] =
+            [ClockId::Monotonic, ClockId::Boottime].map(|clock| clock_gettime(clock).tv_sec);
+        let lines = format!("monotonic -{monotonic} 0\nboottime -{boottime} 0\n");
         // The file belongs to whoever may look into this process. While it is not dumpable that is
         // the host's root; nobody else is in this user namespace yet who could use the moment.
         set_dumpable_behavior(DumpableBehavior::Dumpable).step(step)?;
-        let file =
-            kernel::root::open_in(self.proc()?, Path::new("self/timens_offsets"), OFlags::WRONLY, Mode::empty(), Links::InRoot)
-                .step(step);
+        let file = kernel::root::open_in(
+            self.proc()?,
+            Path::new("self/timens_offsets"),
+            OFlags::WRONLY,
+            Mode::empty(),
+            Links::SameMount,
+        )
+        .step(step);
         set_dumpable_behavior(DumpableBehavior::NotDumpable).step(step)?;
-        kernel::rustix::io::write(file?, lines.concat().as_bytes()).step(step)?;
+        kernel::rustix::io::write(file?, lines.as_bytes()).step(step)?;
+        self.enter_time_namespace()?;
+        self.clock.set_back(monotonic);
         Ok(())
+    }
+
+    /// Since Linux 6.3 execve(2) would do it (2b5f9dad32ed); before, only children entered.
+    fn enter_time_namespace(&self) -> Result<()> {
+        let step = || "enter the time namespace";
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let links =
+            kernel::root::open_in(self.proc()?, Path::new("self/ns"), flags, Mode::empty(), Links::SameMount)
+                .step(step)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let namespace =
+            kernel::rustix::fs::openat(&links, "time_for_children", flags, Mode::empty()).step(step)?;
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Time)).step(step)
     }
 
     fn find_user(&mut self) -> Result<()> {
         let process = &self.spec.process;
-        self.user = Some(user::look_up(self.tree()?.root(), &process.user, &process.groups)?);
+        let user = user::look_up(self.tree()?.root(), &process.user, &process.groups)?;
+        if let Wall::Up(range) = self.spec.namespaces.user {
+            user.check_range(range.count)?;
+        }
+        self.user = Some(user);
         Ok(())
     }
 
@@ -197,14 +231,20 @@ impl Jail<'_> {
 
     fn open_terminal(&mut self, rows: u16, columns: u16) -> Result<()> {
         let step = || "open the container's terminal";
-        let root = self.tree()?.root();
-        let open = OFlags::RDWR | OFlags::NOCTTY | OFlags::NOFOLLOW;
-        let master = root.open_at("dev/pts/ptmx", open, Mode::empty(), Links::Refuse).step(step)?;
+        let Some(terminals) = self.tree()?.terminals() else {
+            return Err(Error::Died { how: "no terminals were mounted".into() });
+        };
+        // Non-blocking, since it is read and written by the monitor, whom nothing may hold up.
+        let open = OFlags::RDWR | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let master =
+            kernel::root::open_in(terminals, Path::new("ptmx"), open, Mode::empty(), Links::SameMount)
+                .step(step)?;
         kernel::rustix::pty::unlockpt(&master).step(step)?;
         // By descriptor and not by name: a path below /dev/pts could be swapped (CVE-2025-52565).
         let flags = kernel::rustix::pty::OpenptFlags::RDWR | kernel::rustix::pty::OpenptFlags::NOCTTY;
         let terminal = kernel::rustix::pty::ioctl_tiocgptpeer(&master, flags).step(step)?;
-        let size = kernel::rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let size =
+            kernel::rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         kernel::rustix::termios::tcsetwinsize(&master, size).step(step)?;
         let owner = Uid::from_raw(self.user()?.uid);
         kernel::rustix::fs::fchown(&terminal, Some(owner), None).step(step)?;
@@ -219,13 +259,15 @@ impl Jail<'_> {
     /// `/dev/console` is the container's own terminal, bound by descriptor.
     fn bind_console(&self, terminal: &OwnedFd) -> Result<()> {
         let step = || "bind /dev/console";
-        let dev = self.tree()?.root().open_at("dev", OFlags::PATH, Mode::empty(), Links::Refuse).step(step)?;
+        let dev = self.dev()?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
-        kernel::root::open_in(dev.as_fd(), Path::new("console"), flags, Mode::from_raw_mode(0o600), Links::Refuse)
+        kernel::root::open_in(dev, Path::new("console"), flags, Mode::from_raw_mode(0o600), Links::Refuse)
             .step(step)?;
-        let place = kernel::root::open_in(dev.as_fd(), Path::new("console"), OFlags::PATH, Mode::empty(), Links::Refuse)
+        let place =
+            kernel::root::open_in(dev, Path::new("console"), OFlags::PATH, Mode::empty(), Links::Refuse)
+                .step(step)?;
+        let tree = kernel::mount::clone_tree(terminal.as_fd(), Path::new(""), kernel::mount::Depth::Single)
             .step(step)?;
-        let tree = kernel::mount::clone_tree(terminal.as_fd(), Path::new(""), kernel::mount::Depth::Single).step(step)?;
         kernel::mount::attach(tree.as_fd(), place.as_fd()).step(step)
     }
 
@@ -244,9 +286,9 @@ impl Jail<'_> {
                     put_at(pipe, target)?;
                 }
                 None => {
-                    let root = self.tree()?.root();
-                    let null = root
-                        .open_at("dev/null", OFlags::RDWR | OFlags::NOFOLLOW, Mode::empty(), Links::Refuse)
+                    let flags = OFlags::RDWR | OFlags::NOFOLLOW;
+                    let name = Path::new("null");
+                    let null = kernel::root::open_in(self.dev()?, name, flags, Mode::empty(), Links::Refuse)
                         .step(|| "open /dev/null")?;
                     put_at(&null, target)?;
                 }
@@ -270,7 +312,8 @@ impl Jail<'_> {
         if self.spec.names.domain.is_empty() {
             return Ok(());
         }
-        kernel::rustix::system::setdomainname(self.spec.names.domain.as_bytes()).step(|| "set the domain name")
+        kernel::rustix::system::setdomainname(self.spec.names.domain.as_bytes())
+            .step(|| "set the domain name")
     }
 
     fn bring_up_loopback(&self) -> Result<()> {
@@ -286,21 +329,24 @@ impl Jail<'_> {
         let root = self.tree()?.root();
         let relative = path.strip_prefix("/").unwrap_or(path);
         let flags = OFlags::PATH | OFlags::DIRECTORY;
-        let dir = match root.open_at(relative.join("."), flags, Mode::empty(), Links::InRoot) {
-            Err(error) if error.errno == kernel::Errno::NOENT => root.make_dir_all(relative),
-            other => other,
-        }
-        .map_err(|error| failed(error.to_string()))?;
+        let dir = root
+            .open_at(relative.join("."), flags, Mode::empty(), Links::InRoot)
+            .map_err(|error| failed(error.to_string()))?;
         kernel::rustix::process::fchdir(&dir).map_err(|errno| failed(errno.to_string()))?;
         // getcwd(2) says "(unreachable)" for a directory outside the root (CVE-2024-21626).
         let here = kernel::rustix::process::getcwd(Vec::new()).map_err(|errno| failed(errno.to_string()))?;
-        if here.as_bytes().starts_with(b"/") { Ok(()) } else { Err(failed("it lies outside the container".into())) }
+        if here.as_bytes().starts_with(b"/") {
+            Ok(())
+        } else {
+            Err(failed("it lies outside the container".into()))
+        }
     }
 
     fn limit_process(&self) -> Result<()> {
         for limit in &self.spec.process.rlimits {
             match rlimit::set(limit) {
-                Err(Error::Step { source, .. }) if limit.asked == Asked::ByDefault && source.errno == kernel::Errno::PERM => {}
+                Err(Error::Step { source, .. })
+                    if limit.asked == Asked::ByDefault && source.errno == kernel::Errno::PERM => {}
                 other => other?,
             }
         }
@@ -330,7 +376,8 @@ impl Jail<'_> {
         let step = || format!("enter the AppArmor profile {profile} at exec");
         let path = Path::new("thread-self/attr/apparmor/exec");
         set_dumpable_behavior(DumpableBehavior::Dumpable).step(step)?;
-        let file = kernel::root::open_in(self.proc()?, path, OFlags::WRONLY, Mode::empty(), Links::InRoot).step(step);
+        let file = kernel::root::open_in(self.proc()?, path, OFlags::WRONLY, Mode::empty(), Links::SameMount)
+            .step(step);
         set_dumpable_behavior(DumpableBehavior::NotDumpable).step(step)?;
         kernel::rustix::io::write(file?, format!("exec {profile}").as_bytes()).step(step)?;
         Ok(())
@@ -349,8 +396,10 @@ impl Jail<'_> {
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
         // Changing the user would take CAP_SYS_ADMIN away, which the filter may still need.
         kernel::rustix::thread::set_keep_capabilities(true).step(|| "keep the capabilities for a moment")?;
-        kernel::rustix::thread::set_thread_res_gid(gid, gid, gid).step(|| format!("become group {}", user.gid))?;
-        kernel::rustix::thread::set_thread_res_uid(uid, uid, uid).step(|| format!("become user {}", user.uid))?;
+        kernel::rustix::thread::set_thread_res_gid(gid, gid, gid)
+            .step(|| format!("become group {}", user.gid))?;
+        kernel::rustix::thread::set_thread_res_uid(uid, uid, uid)
+            .step(|| format!("become user {}", user.uid))?;
         self.kept = if user.uid == 0 { kept } else { Caps::EMPTY };
         caps::set_exactly(self.kept.with(self.needed_by_filter())).step(|| "set the capabilities")?;
         set_dumpable_behavior(DumpableBehavior::NotDumpable).step(|| "hide this process's memory")
@@ -368,7 +417,8 @@ impl Jail<'_> {
     fn bind_to_parent(&self) -> Result<()> {
         set_parent_process_death_signal(Some(Signal::KILL)).step(|| "follow the monitor's end")?;
         // A parent that died before that line would not be noticed: its end of the socket tells.
-        let mut polled = [kernel::rustix::event::PollFd::new(&self.socket, kernel::rustix::event::PollFlags::empty())];
+        let mut polled =
+            [kernel::rustix::event::PollFd::new(&self.socket, kernel::rustix::event::PollFlags::empty())];
         let now = kernel::rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
         kernel::rustix::event::poll(&mut polled, Some(&now)).step(|| "look for the monitor")?;
         if polled[0].revents().contains(kernel::rustix::event::PollFlags::HUP) {
@@ -400,6 +450,10 @@ impl Jail<'_> {
             return Ok(());
         }
         caps::set_exactly(self.kept).step(|| "drop the capability that loaded the filter")
+    }
+
+    fn refuse_own_binary(&self) -> Result<()> {
+        crate::exec::refuse_ways_out(&self.spec.process.args, &self.spec.process.env)
     }
 
     fn start_program(&self) -> Result<Infallible> {

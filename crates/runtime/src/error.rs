@@ -88,6 +88,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// What to do about it, when we know.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cgroup(error) => error.hint(),
+            _ => None,
+        }
+    }
+
     /// The exit code that Docker gives for this failure.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -28,6 +28,19 @@ pub(crate) fn execute(args: &[CString], env: &[CString]) -> Result<Infallible> {
     }
 }
 
+/// Refuses a program that is reached through a link like /proc/self/exe. Until execve(2) that is our own
+/// binary, a file of the host, and a program started from it would have a handle on it (CVE-2019-5736).
+pub(crate) fn refuse_ways_out(args: &[CString], env: &[CString]) -> Result<()> {
+    let program = args.first().map(CString::as_c_str).unwrap_or_default();
+    for candidate in candidates(program, env) {
+        if kernel::root::without_magic(&candidate).is_err_and(|error| error.errno == Errno::LOOP) {
+            let program = program.to_string_lossy().into_owned();
+            return Err(Error::NotExecutable { program, reason: THROUGH_PROC.into() });
+        }
+    }
+    Ok(())
+}
+
 fn candidates(program: &CStr, env: &[CString]) -> Vec<CString> {
     let name = program.to_bytes();
     if name.contains(&b'/') {
@@ -36,7 +49,8 @@ fn candidates(program: &CStr, env: &[CString]) -> Vec<CString> {
     if name.is_empty() {
         return Vec::new();
     }
-    let path = env.iter().rev().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH);
+    let path =
+        env.iter().rev().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH);
     path.split(|byte| *byte == b':')
         .filter(|folder| !folder.is_empty())
         .filter_map(|folder| CString::new([folder, b"/", name].concat()).ok())
@@ -51,6 +65,8 @@ fn in_words(errno: Errno) -> String {
     }
 }
 
+const THROUGH_PROC: &str = "its path leads in a circle, or through a link of /proc to a file outside the \
+                            container (CVE-2019-5736)";
 /// Docker's, for an image that sets none.
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

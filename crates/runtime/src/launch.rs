@@ -10,20 +10,20 @@ use std::path::{Path, PathBuf};
 use kernel::caps::Caps;
 use kernel::fork::{Child, Namespaces, Side};
 use kernel::mount::{self, Attributes, Depth};
-use kernel::rustix::fs::{CWD, FileType, Mode, OFlags};
+use kernel::rustix::fs::{CWD, Mode, OFlags};
 use kernel::rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::clock::Clock;
 use crate::confine::{self, Jail};
 use crate::error::{Error, Result, Step};
-use crate::mounts::{Sources, file_type};
+use crate::mounts::Sources;
 use crate::plan::{self, Operation, StagedFile};
-use crate::spec::{FileOwners, IdRange, Source, Spec, Stdio, Wall};
+use crate::{nodes, rlimit, rootfs};
+use crate::spec::{Asked, FileOwners, IdRange, Source, Spec, Stdio, Wall};
 use crate::stage::Stage;
-use crate::wire::{self, Report};
-use crate::rootfs;
 use crate::view::View;
+use crate::wire::{self, Report};
 
 /// A container whose program runs.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ fn start(
 ) -> Result<Running> {
     let mut cgroup = Guard::new(cgroup);
     let mut view = match spec.view {
-        Wall::Up(()) => Some(View::new(&spec.resources, cgroup.get())?),
+        Wall::Up(()) => Some(View::new(&spec.resources)?),
         Wall::Down(_) => None,
     };
     clock.stamp("view drawn");
@@ -84,7 +84,10 @@ fn start(
     let memfd_noexec = open_memfd_noexec()?;
     let cgroups = cgroup.get().join()?;
     let (streams, inner) = pipes(spec.process.stdio, owner)?;
-    let side = kernel::fork::clone(namespaces(spec), cgroup.get().clone_into()).step(|| "start a process in its namespaces")?;
+    let side = rlimit::under_default_nproc(&spec.process.rlimits, || {
+        kernel::fork::clone(namespaces(spec), cgroup.get().clone_into())
+    })?
+    .step(|| "start a process in its namespaces")?;
     let child = match side {
         Side::Parent(child) => Started::new(child),
         Side::Child => {
@@ -107,6 +110,8 @@ fn start(
     clock.stamp("process made");
     drop((theirs, inner, memfd_noexec, cgroups));
     map_ids(spec, child.get())?;
+    offer_to_memory_killer(spec, child.get())?;
+    rlimit::raise(pid(child.get()), &spec.process.rlimits)?;
     tell(&ours, None, clock)?;
     let user_namespace = user_namespace(spec, child.get())?;
     map_binds(&sources, user_namespace.as_ref());
@@ -187,10 +192,20 @@ fn map_ids(spec: &Spec, child: &Child) -> Result<()> {
     for file in ["uid_map", "gid_map"] {
         let path = format!("/proc/{}/{file}", child.pid);
         let step = || format!("map ids {first} to {} for the container", first.saturating_add(count - 1));
-        let file = kernel::rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).step(step)?;
+        let file =
+            kernel::rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).step(step)?;
         kernel::rustix::io::write(&file, id_map(range).as_bytes()).step(step)?;
     }
     Ok(())
+}
+
+/// Says how early the host's memory killer is to take the container.
+fn offer_to_memory_killer(spec: &Spec, child: &Child) -> Result<()> {
+    let Some(score) = spec.process.oom_score_adj else { return Ok(()) };
+    let step = || format!("set the container's oom_score_adj to {score}");
+    let path = format!("/proc/{}/oom_score_adj", child.pid);
+    let file = kernel::rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).step(step)?;
+    kernel::rustix::io::write(&file, score.to_string().as_bytes()).step(step).map(drop)
 }
 
 /// The lines of a map file (user_namespaces(7)). An ordinary user's own id and their subordinate ids
@@ -205,7 +220,11 @@ fn id_map(IdRange { first, count, files }: IdRange) -> String {
 /// The switch that the child sets for its own pid namespace. Kernels before 6.3 have none, and only
 /// the host's root may open it.
 fn open_memfd_noexec() -> Result<Option<OwnedFd>> {
-    match kernel::rustix::fs::open("/proc/sys/vm/memfd_noexec", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+    match kernel::rustix::fs::open(
+        "/proc/sys/vm/memfd_noexec",
+        OFlags::WRONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    ) {
         Ok(file) => Ok(Some(file)),
         Err(kernel::Errno::NOENT | kernel::Errno::ACCESS | kernel::Errno::ROFS) => Ok(None),
         Err(errno) => Err(errno).step(|| "open vm.memfd_noexec"),
@@ -218,7 +237,9 @@ fn user_namespace(spec: &Spec, child: &Child) -> Result<Option<OwnedFd>> {
         Wall::Up(IdRange { files: FileOwners::Mapped, .. }) => {
             let path = format!("/proc/{}/ns/user", child.pid);
             let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-            kernel::rustix::fs::open(&path, flags, Mode::empty()).step(|| "open the container's user namespace").map(Some)
+            kernel::rustix::fs::open(&path, flags, Mode::empty())
+                .step(|| "open the container's user namespace")
+                .map(Some)
         }
         _ => Ok(None),
     }
@@ -232,14 +253,19 @@ fn map_binds(sources: &Sources, user_namespace: Option<&OwnedFd>) {
     let Some(user_namespace) = user_namespace else { return };
     for tree in sources.binds.iter().flatten() {
         let attributes = Attributes { id_map: Some(user_namespace.as_fd()), ..Attributes::default() };
-        if mount::set_attributes(tree.as_fd(), &attributes, Depth::Recursive).is_err() {
-            drop(mount::set_attributes(tree.as_fd(), &attributes, Depth::Single));
+        let mapped = mount::set_attributes(tree.as_fd(), &attributes, Depth::Recursive)
+            .or_else(|_| mount::set_attributes(tree.as_fd(), &attributes, Depth::Single));
+        match mapped {
+            Ok(()) | Err(_) => {}
         }
     }
 }
 
 fn staged_files(spec: &Spec, view: Option<&View>) -> Vec<StagedFile> {
-    let given = spec.files.iter().map(|file| StagedFile { target: file.target.clone(), content: file.content.clone() });
+    let given = spec
+        .files
+        .iter()
+        .map(|file| StagedFile { target: file.target.clone(), content: file.content.clone() });
     let shown = view.into_iter().flat_map(View::files);
     given.chain(shown).collect()
 }
@@ -250,29 +276,38 @@ fn open_sources(spec: &Spec, operations: &[Operation], stage: OwnedFd) -> Result
     let mut binds = Vec::with_capacity(spec.mounts.len() + 1);
     for (index, mount) in spec.mounts.iter().enumerate() {
         binds.push(match &mount.source {
-            Source::Bind { path, depth } => Some(open_bind(path, *depth, attributes_of(operations, index))?),
+            Source::Bind { path, depth } => {
+                let locked = mount::NOSUID | mount::NODEV | mount::RDONLY;
+                Some(open_bind(path, *depth, attributes_of(operations, index).unwrap_or(locked))?)
+            }
             Source::Tmpfs { .. } => None,
         });
     }
-    if let Wall::Down(_) = spec.namespaces.network {
-        let attributes = attributes_of(operations, spec.mounts.len());
-        binds.push(Some(open_bind(Path::new("/sys"), Depth::Single, attributes)?));
+    for (path, place) in [("/proc", plan::HOST_PROC), ("/sys", plan::HOST_SYS)] {
+        let wanted = attributes_of(operations, spec.mounts.len() + place);
+        binds.push(wanted.map(|set| open_bind(Path::new(path), Depth::Single, set)).transpose()?);
     }
     let mut devices = Vec::new();
-    for operation in operations {
-        if let Operation::Device { source, .. } = operation {
-            devices.push((source.clone(), open_device(source)?));
+    for (at, operation) in operations.iter().enumerate() {
+        if let Operation::Device { source, asked, .. } = operation {
+            let node = match asked {
+                Asked::ByDefault => nodes::of_host(source),
+                Asked::ByPerson => {
+                    nodes::of_container(source, stage.as_fd(), &format!("node{at}"), &spec.namespaces.user)
+                }
+            };
+            devices.push((source.clone(), node?));
         }
     }
     Ok(Sources { stage, binds, devices, cgroups: crate::cgroup::Views::None })
 }
 
-fn attributes_of(operations: &[Operation], wanted: usize) -> u64 {
-    let found = operations.iter().find_map(|operation| match operation {
+/// What the plan says of the bind source `wanted`; nothing when it does not use it.
+fn attributes_of(operations: &[Operation], wanted: usize) -> Option<u64> {
+    operations.iter().find_map(|operation| match operation {
         Operation::Bind { index, attributes, .. } if *index == wanted => Some(*attributes),
         _ => None,
-    });
-    found.unwrap_or(mount::NOSUID | mount::NODEV | mount::RDONLY)
+    })
 }
 
 fn open_bind(path: &Path, depth: Depth, attributes: u64) -> Result<OwnedFd> {
@@ -283,26 +318,8 @@ fn open_bind(path: &Path, depth: Depth, attributes: u64) -> Result<OwnedFd> {
         other => other.step(|| format!("open the mount source {}", path.display()))?,
     };
     let private = Attributes { set: attributes, propagation: mount::PRIVATE, ..Attributes::default() };
-    mount::set_attributes(tree.as_fd(), &private, depth).step(|| format!("protect the mount {}", path.display()))?;
-    Ok(tree)
-}
-
-/// A clone of the mount of one device node, checked to be a device.
-fn open_device(path: &Path) -> Result<OwnedFd> {
-    let tree = match mount::clone_tree(CWD, path, Depth::Single) {
-        Err(error) if error.errno == kernel::Errno::NOENT => {
-            return Err(Error::SourceMissing { what: "device", path: path.to_owned() });
-        }
-        other => other.step(|| format!("open the device {}", path.display()))?,
-    };
-    match file_type(tree.as_fd()).step(|| format!("look at {}", path.display()))? {
-        FileType::CharacterDevice | FileType::BlockDevice => {}
-        _ => {
-            return Err(Error::Refused { what: format!("device {}", path.display()), reason: "it is not a device".into() });
-        }
-    }
-    let locked = Attributes { set: mount::NOSUID | mount::NOEXEC, propagation: mount::PRIVATE, ..Attributes::default() };
-    mount::set_attributes(tree.as_fd(), &locked, Depth::Single).step(|| format!("protect {}", path.display()))?;
+    mount::set_attributes(tree.as_fd(), &private, depth)
+        .step(|| format!("protect the mount {}", path.display()))?;
     Ok(tree)
 }
 
@@ -319,7 +336,8 @@ fn pipes(stdio: Stdio, owner: (u32, u32)) -> Result<(Streams, Streams)> {
         let step = || "make a pipe for the standard streams";
         let (read, write) =
             kernel::rustix::pipe::pipe_with(kernel::rustix::pipe::PipeFlags::CLOEXEC).step(step)?;
-        let (user, group) = (kernel::rustix::fs::Uid::from_raw(owner.0), kernel::rustix::fs::Gid::from_raw(owner.1));
+        let (user, group) =
+            (kernel::rustix::fs::Uid::from_raw(owner.0), kernel::rustix::fs::Gid::from_raw(owner.1));
         kernel::rustix::fs::fchown(&read, Some(user), Some(group)).step(step)?;
         Ok((read, write))
     };
@@ -332,7 +350,19 @@ fn pipes(stdio: Stdio, owner: (u32, u32)) -> Result<(Streams, Streams)> {
         }
         _ => (None, None),
     };
+    for end in [ours.as_ref(), Some(&output_read), Some(&error_read)].into_iter().flatten() {
+        never_wait(end.as_fd())?;
+    }
     Ok(([ours, Some(output_read), Some(error_read)], [theirs, Some(output_write), Some(error_write)]))
+}
+
+/// Our end of a pipe does not block: the container can open the other side of it through
+/// /proc/self/fd, and take away or fill what poll(2) just told us about. Its own ends are other open
+/// files, with flags of their own.
+fn never_wait(end: BorrowedFd<'_>) -> Result<()> {
+    let step = || "make our end of a pipe non-blocking";
+    let flags = kernel::rustix::fs::fcntl_getfl(end).step(step)?;
+    kernel::rustix::fs::fcntl_setfl(end, flags | OFlags::NONBLOCK).step(step)
 }
 
 /// A started child that is killed and reaped unless the launch succeeds.
@@ -362,8 +392,12 @@ impl Drop for Started {
 
 /// Kills and reaps. Both can only fail when the process is gone already.
 fn end(pidfd: BorrowedFd<'_>) {
-    drop(pidfd_send_signal(pidfd, Signal::KILL));
-    drop(waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED));
+    match pidfd_send_signal(pidfd, Signal::KILL) {
+        Ok(()) | Err(_) => {}
+    }
+    match waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED) {
+        Ok(_) | Err(_) => {}
+    }
 }
 
 /// A cgroup that is removed unless the launch succeeds.
@@ -386,9 +420,11 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(cgroup) = self.0.take() {
-            // The error that brought us here is the one to tell; what stays is found by the next
-            // command's sweep.
-            drop(cgroup.remove());
+            match cgroup.remove() {
+                // The error that brought us here is the one to tell; what stays is found by the
+                // next command's sweep.
+                Ok(()) | Err(_) => {}
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod init;
 mod landlock;
 pub mod launch;
 mod mounts;
+mod nodes;
 pub mod plan;
 pub mod policy;
 pub mod rlimit;
@@ -19,9 +20,12 @@ pub mod rootfs;
 pub mod seccomp;
 pub mod spec;
 mod stage;
+mod targets;
 pub mod user;
 pub mod view;
 pub mod walls;
 mod wire;
 
 pub use error::{Error, Result};
+#[doc(hidden)]
+pub use wire::is_report;

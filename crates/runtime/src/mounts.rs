@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Carries the plan of mounts out, inside the new mount namespace, by descriptor only.
 //!
-//! Every target is one openat2(2) beneath the container's root. Our own fixed places (`/proc`,
-//! `/sys`, `/dev`) must be real directories: an image that has a link there is refused
-//! (CVE-2023-27561, CVE-2026-41579). A person's mounts follow links as the container itself would.
+//! Every target is one openat2(2) beneath the container's root: [`crate::targets`] says where a mount
+//! may land.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,6 +18,7 @@ use crate::cgroup::Views;
 use crate::error::{Error, Result, Step};
 use crate::plan::{MissingTarget, Operation};
 use crate::stage::{EMPTY_DIRECTORY, EMPTY_FILE};
+use crate::targets::{Targets, split};
 
 /// What the launching process opened before the container's tree was entered.
 #[derive(Debug)]
@@ -37,10 +37,11 @@ pub(crate) struct Sources {
 /// The container's tree while it is being built.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    root: Root,
+    targets: Targets,
     stage: OwnedFd,
     proc: Option<OwnedFd>,
     dev: Option<OwnedFd>,
+    terminals: Option<OwnedFd>,
     sources: Sources,
 }
 
@@ -55,12 +56,15 @@ impl Tree {
         let old = open_directory("/")?;
         let old_dev = open_directory("/dev")?;
         let private = Attributes { propagation: mount::PRIVATE, ..Attributes::default() };
-        mount::set_attributes(old.as_fd(), &private, Depth::Recursive).step(|| "make the mount namespace private")?;
+        mount::set_attributes(old.as_fd(), &private, Depth::Recursive)
+            .step(|| "make the mount namespace private")?;
         mount::attach(sources.stage.as_fd(), old_dev.as_fd()).step(|| "attach the staging area")?;
         mount::attach(root.as_fd(), old.as_fd()).step(|| "attach the root file system")?;
         // The descriptors of detached mounts stay good after attaching; they are the mounts.
-        let stage = kernel::rustix::io::fcntl_dupfd_cloexec(&sources.stage, 3).step(|| "keep the staging area")?;
-        Ok(Self { root: Root::from_fd(root), stage, proc: None, dev: None, sources })
+        let stage =
+            kernel::rustix::io::fcntl_dupfd_cloexec(&sources.stage, 3).step(|| "keep the staging area")?;
+        let targets = Targets::new(Root::from_fd(root));
+        Ok(Self { targets, stage, proc: None, dev: None, terminals: None, sources })
     }
 
     /// Carries out one operation.
@@ -70,17 +74,20 @@ impl Tree {
                 self.mount_new(target, kind, options, *attributes)
             }
             Operation::Cgroups => self.mount_cgroups(),
-            Operation::Device { source, target } => self.bind_device(source, target),
+            Operation::Device { source, target, .. } => self.bind_device(source, target),
             Operation::Link { at, to } => self.make_link(at, to),
             Operation::Given { index, target, attributes, missing } => {
                 self.bind_given(*index, target, *attributes, *missing)
             }
-            Operation::Bind { index, target, propagation, .. } => self.bind_source(*index, target, *propagation),
+            Operation::Bind { index, target, propagation, .. } => {
+                self.bind_source(*index, target, *propagation)
+            }
             Operation::Hide(path) => self.hide(path),
             Operation::ReadOnly(path) => self.make_read_only(path),
             Operation::Sysctl { name, value } => self.write_sysctl(name, value),
+            Operation::Workdir(path) => self.make_workdir(path),
             Operation::ReadOnlyRoot => {
-                set(self.root.as_fd(), mount::RDONLY).step(|| "make the root file system read-only")
+                set(self.root().as_fd(), mount::RDONLY).step(|| "make the root file system read-only")
             }
         }
     }
@@ -92,7 +99,17 @@ impl Tree {
 
     /// The container's root directory.
     pub(crate) fn root(&self) -> &Root {
-        &self.root
+        self.targets.root()
+    }
+
+    /// Our own `/dev`, whatever a person mounted over it.
+    pub(crate) fn dev(&self) -> Option<BorrowedFd<'_>> {
+        self.dev.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Our own `/dev/pts`, whatever a person mounted over it.
+    pub(crate) fn terminals(&self) -> Option<BorrowedFd<'_>> {
+        self.terminals.as_ref().map(AsFd::as_fd)
     }
 
     fn mount_new(
@@ -102,28 +119,59 @@ impl Tree {
         options: &[(String, Option<String>)],
         attributes: u64,
     ) -> Result<()> {
-        let options: Vec<_> = options
+        let mut options: Vec<_> = options
             .iter()
             .map(|(key, value)| value.as_ref().map_or(FsOption::Flag(key), |text| FsOption::Text(key, text)))
             .collect();
+        let lacks_mode =
+            kind == "tmpfs" && !options.iter().any(|option| matches!(option, FsOption::Text("mode", _)));
+        let mode = lacks_mode.then(|| self.mode_of(target)).transpose()?;
+        options.extend(mode.as_deref().map(|mode| FsOption::Text("mode", mode)));
         let attributes = MountAttrFlags::from_bits_retain(u32::try_from(attributes).unwrap_or(u32::MAX));
         let tree = mount::new_filesystem(kind, &options, attributes)
             .step(|| format!("make a {kind} file system for {}", target.display()))?;
-        let place = self.directory(target)?;
-        mount::attach(tree.as_fd(), place.as_fd()).step(|| format!("mount {kind} on {}", target.display()))?;
-        match target.to_str() {
-            Some("/proc") => self.proc = Some(tree),
-            Some("/dev") => self.dev = Some(tree),
-            _ => {}
+        let place = self.targets.directory(target)?;
+        mount::attach(tree.as_fd(), place.as_fd())
+            .step(|| format!("mount {kind} on {}", target.display()))?;
+        self.remember(target, tree)
+    }
+
+    /// Keeps the first mount on each of our own places: it is ours, whatever covers it later.
+    fn remember(&mut self, target: &Path, tree: OwnedFd) -> Result<()> {
+        let place = match target.to_str() {
+            Some("/proc") => &mut self.proc,
+            Some("/dev") => &mut self.dev,
+            Some("/dev/pts") => &mut self.terminals,
+            Some("/sys" | "/dev/shm" | "/dev/mqueue") => return self.targets.protect(tree.as_fd()),
+            _ => return Ok(()),
+        };
+        if place.is_none() {
+            self.targets.protect(tree.as_fd())?;
+            *place = Some(tree);
         }
         Ok(())
+    }
+
+    /// The permission bits of the directory `target`, so that a tmpfs over `/root` is as private as
+    /// `/root` was; 1777 when there is none yet.
+    fn mode_of(&self, target: &Path) -> Result<String> {
+        let step = || format!("look at {}", target.display());
+        let relative = target.strip_prefix("/").unwrap_or(target);
+        match self.open_directory(relative) {
+            Ok(place) => {
+                let stat = kernel::rustix::fs::fstat(&place).step(step)?;
+                Ok(format!("{:o}", Mode::from_raw_mode(stat.st_mode).bits() & 0o7777))
+            }
+            Err(error) if error.errno == Errno::NOENT => Ok("1777".to_owned()),
+            Err(error) => Err(error).step(step),
+        }
     }
 
     fn mount_cgroups(&mut self) -> Result<()> {
         let locked = MountAttrFlags::from_bits_retain(
             u32::try_from(mount::NOSUID | mount::NODEV | mount::NOEXEC | mount::RDONLY).unwrap_or(u32::MAX),
         );
-        let place = match self.open("/sys/fs/cgroup", Links::Refuse) {
+        let place = match self.targets.open("/sys/fs/cgroup", Links::Refuse) {
             Ok(place) => place,
             // A kernel without cgroups; what needed them failed earlier.
             Err(error) if error.errno == Errno::NOENT => return Ok(()),
@@ -132,20 +180,31 @@ impl Tree {
         match std::mem::take(&mut self.sources.cgroups) {
             Views::None => Ok(()),
             Views::FreshV2 => {
-                let tree = mount::new_filesystem("cgroup2", &[], locked).step(|| "make a view of the cgroup")?;
+                let tree =
+                    mount::new_filesystem("cgroup2", &[], locked).step(|| "make a view of the cgroup")?;
+                self.targets.protect(tree.as_fd())?;
                 mount::attach(tree.as_fd(), place.as_fd()).step(|| "mount the view of the cgroup")
             }
             Views::Trees(views) => {
                 let options = [FsOption::Text("mode", "755"), FsOption::Text("size", "64k")];
                 let writable = locked.difference(MountAttrFlags::MOUNT_ATTR_RDONLY);
-                let frame = mount::new_filesystem("tmpfs", &options, writable).step(|| "make the cgroup folder")?;
+                let frame =
+                    mount::new_filesystem("tmpfs", &options, writable).step(|| "make the cgroup folder")?;
+                self.targets.protect(frame.as_fd())?;
                 mount::attach(frame.as_fd(), place.as_fd()).step(|| "mount the cgroup folder")?;
                 for view in views {
                     let name = OsStr::new(&view.name);
                     kernel::rustix::fs::mkdirat(&frame, name, Mode::from_raw_mode(0o755))
                         .step(|| format!("make the folder of cgroup {}", view.name))?;
-                    let place = kernel::root::open_in(frame.as_fd(), Path::new(name), OFlags::PATH, Mode::empty(), Links::Refuse)
-                        .step(|| format!("open the folder of cgroup {}", view.name))?;
+                    let place = kernel::root::open_in(
+                        frame.as_fd(),
+                        Path::new(name),
+                        OFlags::PATH,
+                        Mode::empty(),
+                        Links::Refuse,
+                    )
+                    .step(|| format!("open the folder of cgroup {}", view.name))?;
+                    self.targets.protect(view.tree.as_fd())?;
                     mount::attach(view.tree.as_fd(), place.as_fd())
                         .step(|| format!("mount the view of cgroup {}", view.name))?;
                 }
@@ -162,8 +221,9 @@ impl Tree {
         let (_, node) = self.sources.devices.swap_remove(at);
         let place = match target.strip_prefix("/dev") {
             Ok(name) if name.components().count() == 1 => self.new_device_file(name),
-            _ => self.file(target),
+            _ => self.targets.file(target),
         }?;
+        self.targets.protect(node.as_fd())?;
         mount::attach(node.as_fd(), place.as_fd()).step(|| format!("bind the device {}", target.display()))
     }
 
@@ -173,19 +233,33 @@ impl Tree {
             return Err(kernel::Error::new("no /dev yet", Errno::NOENT)).step(step);
         };
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
-        kernel::rustix::fs::openat(dev, name, flags, Mode::from_raw_mode(0o644)).step(step)
+        match kernel::rustix::fs::openat(dev, name, flags, Mode::from_raw_mode(0o644)) {
+            // A person's device in the place of one of the usual ones covers it.
+            Err(Errno::EXIST) => kernel::root::open_in(
+                dev.as_fd(),
+                name,
+                OFlags::PATH | OFlags::NOFOLLOW,
+                Mode::empty(),
+                Links::Refuse,
+            )
+            .step(step),
+            other => other.step(step),
+        }
     }
 
     fn make_link(&self, at: &Path, to: &str) -> Result<()> {
         let (parent, name) = split(at)?;
-        let parent = self.open(parent, Links::Refuse).step(|| format!("open the folder of {}", at.display()))?;
+        let parent = self
+            .targets
+            .open(parent, Links::Refuse)
+            .step(|| format!("open the folder of {}", at.display()))?;
         kernel::rustix::fs::symlinkat(to, &parent, name).step(|| format!("make the link {}", at.display()))
     }
 
     fn bind_given(&self, index: usize, target: &Path, attributes: u64, missing: MissingTarget) -> Result<()> {
         let place = match missing {
-            MissingTarget::Make => self.file(target)?,
-            MissingTarget::Skip => match self.open(target, Links::Refuse) {
+            MissingTarget::Make => self.targets.file(target)?,
+            MissingTarget::Skip => match self.targets.open(target, Links::Refuse) {
                 Ok(place) => place,
                 Err(error) if error.errno == Errno::NOENT => return Ok(()),
                 Err(error) => return Err(error).step(|| format!("open {}", target.display())),
@@ -202,19 +276,20 @@ impl Tree {
             return Err(Error::SourceMissing { what: "mount source", path: target.to_owned() });
         };
         let place = match file_type(tree.as_fd()).step(|| "look at a mount source")? {
-            FileType::Directory => self.directory(target)?,
-            _ => self.file(target)?,
+            FileType::Directory => self.targets.directory(target)?,
+            _ => self.targets.file(target)?,
         };
         if propagation != 0 {
             let attributes = Attributes { propagation, ..Attributes::default() };
             mount::set_attributes(tree.as_fd(), &attributes, Depth::Recursive)
                 .step(|| format!("set the propagation of {}", target.display()))?;
         }
-        mount::attach(tree.as_fd(), place.as_fd()).step(|| format!("bind {}", target.display()))
+        mount::attach(tree.as_fd(), place.as_fd()).step(|| format!("bind {}", target.display()))?;
+        self.remember(target, tree)
     }
 
     fn hide(&self, path: &Path) -> Result<()> {
-        let place = match self.open(path, Links::Refuse) {
+        let place = match self.targets.open(path, Links::Refuse) {
             Ok(place) => place,
             // Not in this kernel; or a link (`/sys/class/...`), whose target is hidden by its own name.
             Err(error) if matches!(error.errno, Errno::NOENT | Errno::LOOP) => return Ok(()),
@@ -227,11 +302,13 @@ impl Tree {
         };
         let tree = mount::clone_tree(self.stage.as_fd(), Path::new(cover), Depth::Single)
             .step(|| format!("take the cover of {}", path.display()))?;
+        // With --userns host its owner is the container's root.
+        set(tree.as_fd(), mount::RDONLY).step(|| format!("protect the cover of {}", path.display()))?;
         mount::attach(tree.as_fd(), place.as_fd()).step(|| format!("hide {}", path.display()))
     }
 
     fn make_read_only(&self, path: &Path) -> Result<()> {
-        let place = match self.open(path, Links::Refuse) {
+        let place = match self.targets.open(path, Links::Refuse) {
             Ok(place) => place,
             Err(error) if error.errno == Errno::NOENT => return Ok(()),
             Err(error) => return Err(error).step(|| format!("open {}", path.display())),
@@ -244,13 +321,27 @@ impl Tree {
         mount::attach(tree.as_fd(), place.as_fd()).step(|| format!("cover {}", path.display()))
     }
 
+    fn make_workdir(&self, path: &Path) -> Result<()> {
+        // With the dot, so that `/` is not the empty path and a file is no directory.
+        let relative = path.strip_prefix("/").unwrap_or(path).join(".");
+        let made = match self.open_directory(&relative) {
+            Err(error) if error.errno == Errno::NOENT => self.root().make_dir_all(&relative).map(drop),
+            other => other.map(drop),
+        };
+        made.map_err(|error| Error::Workdir { path: path.to_owned(), reason: error.to_string() })
+    }
+
+    fn open_directory(&self, relative: &Path) -> kernel::Result<OwnedFd> {
+        self.root().open_at(relative, OFlags::PATH | OFlags::DIRECTORY, Mode::empty(), Links::InRoot)
+    }
+
     fn write_sysctl(&self, name: &str, value: &str) -> Result<()> {
         let step = || format!("set the sysctl {name} to `{value}`");
         let Some(proc) = self.proc() else {
             return Err(kernel::Error::new("no proc file system", Errno::NOENT)).step(step);
         };
         let path = PathBuf::from("sys").join(name.replace('.', "/"));
-        match kernel::root::open_in(proc, &path, OFlags::WRONLY, Mode::empty(), Links::Refuse) {
+        match kernel::root::open_in(proc, &path, OFlags::WRONLY, Mode::empty(), Links::SameMount) {
             Ok(file) => {
                 kernel::rustix::io::write(&file, value.as_bytes()).step(step)?;
                 Ok(())
@@ -258,59 +349,6 @@ impl Tree {
             Err(error) if error.errno == Errno::NOENT && OWN_SYSCTLS.contains(&name) => Ok(()),
             Err(error) => Err(error).step(step),
         }
-    }
-
-    fn open(&self, path: impl AsRef<Path>, links: Links) -> kernel::Result<OwnedFd> {
-        let path = path.as_ref();
-        let relative = path.strip_prefix("/").unwrap_or(path);
-        let relative = if relative.as_os_str().is_empty() { Path::new(".") } else { relative };
-        self.root.open_at(relative, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty(), links)
-    }
-
-    /// A directory to mount on, made when missing.
-    fn directory(&self, target: &Path) -> Result<OwnedFd> {
-        let step = || format!("open the mount point {}", target.display());
-        if OWN_PLACES.iter().any(|place| Path::new(place) == target) {
-            return self.own_place(target);
-        }
-        self.root.make_dir_all(target.strip_prefix("/").unwrap_or(target)).step(step)
-    }
-
-    fn own_place(&self, target: &Path) -> Result<OwnedFd> {
-        let relative = target.strip_prefix("/").unwrap_or(target);
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW;
-        match self.root.open_at(relative, flags, Mode::empty(), Links::Refuse) {
-            Err(error) if error.errno == Errno::NOENT => {
-                let (parent, name) = split(target)?;
-                let parent = self.open(parent, Links::Refuse).step(|| format!("open the folder of {}", target.display()))?;
-                kernel::rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755))
-                    .step(|| format!("make {}", target.display()))?;
-                self.root
-                    .open_at(relative, flags, Mode::empty(), Links::Refuse)
-                    .step(|| format!("open the mount point {}", target.display()))
-            }
-            Err(error) if matches!(error.errno, Errno::LOOP | Errno::NOTDIR) => Err(Error::Refused {
-                what: format!("the image has a link or a file at {}", target.display()),
-                reason: "that place must be a directory (CVE-2023-27561, CVE-2026-41579)".into(),
-            }),
-            other => other.step(|| format!("open the mount point {}", target.display())),
-        }
-    }
-
-    /// A file to mount on, made empty when missing.
-    fn file(&self, target: &Path) -> Result<OwnedFd> {
-        let step = || format!("open the mount point {}", target.display());
-        let relative = target.strip_prefix("/").unwrap_or(target);
-        match self.root.open_at(relative, OFlags::PATH, Mode::empty(), Links::InRoot) {
-            Err(error) if error.errno == Errno::NOENT => {}
-            other => return other.step(step),
-        }
-        if let Some(parent) = relative.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            self.root.make_dir_all(parent).step(step)?;
-        }
-        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW;
-        self.root.open_at(relative, flags, Mode::from_raw_mode(0o644), Links::InRoot).step(step)?;
-        self.root.open_at(relative, OFlags::PATH, Mode::empty(), Links::InRoot).step(step)
     }
 }
 
@@ -329,19 +367,6 @@ pub(crate) fn file_type(fd: BorrowedFd<'_>) -> kernel::Result<FileType> {
         .map_err(|errno| kernel::Error::new("statx", errno))?;
     Ok(FileType::from_raw_mode(u32::from(stat.stx_mode)))
 }
-
-fn split(path: &Path) -> Result<(&Path, &OsStr)> {
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => Ok((parent, name)),
-        _ => Err(Error::Refused {
-            what: format!("mount point `{}`", path.display()),
-            reason: "it names no file".into(),
-        }),
-    }
-}
-
-/// Where an image may not have anything but a directory.
-const OWN_PLACES: [&str; 6] = ["/proc", "/sys", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"];
 
 /// Values of our own, for which a kernel may lack the file.
 const OWN_SYSCTLS: [&str; 1] = ["net.ipv4.ping_group_range"];

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use kernel::mount::{NODEV, NOEXEC, NOSUID, RDONLY};
 
 use crate::policy::{HIDDEN_PATHS, READ_ONLY_PATHS};
-use crate::spec::{Access, Exec, Mount, Source, Spec, Stdio, Wall};
+use crate::spec::{Access, Asked, Exec, Mount, Source, Spec, Stdio, Wall};
 
 /// One change to the container's tree of mounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum Operation {
         source: PathBuf,
         /// Absolute, inside.
         target: PathBuf,
+        /// Whether it is one of a person's.
+        asked: Asked,
     },
     /// A symbolic link in the fresh `/dev`.
     Link {
@@ -74,6 +76,8 @@ pub enum Operation {
         /// Written as it is.
         value: String,
     },
+    /// The directory that the program starts in, made when missing.
+    Workdir(PathBuf),
     /// The whole root made read-only.
     ReadOnlyRoot,
 }
@@ -121,6 +125,8 @@ pub fn mounts(spec: &Spec, staged: &[PathBuf], given: usize) -> Vec<Operation> {
         attributes: NOSUID | NODEV | NOEXEC | RDONLY,
         missing: MissingTarget::Skip,
     }));
+    // While the root can be written.
+    plan.push(Operation::Workdir(spec.process.workdir.clone()));
     if spec.root.access == Access::ReadOnly {
         plan.push(Operation::ReadOnlyRoot);
     }
@@ -129,13 +135,23 @@ pub fn mounts(spec: &Spec, staged: &[PathBuf], given: usize) -> Vec<Operation> {
 
 fn proc_and_sys(spec: &Spec) -> Vec<Operation> {
     let locked = NOSUID | NODEV | NOEXEC;
-    let mut list = vec![new("/proc", "proc", &[], locked)];
+    let mut list = Vec::new();
+    match (&spec.namespaces.pid, &spec.namespaces.user) {
+        // Only the owner of a pid namespace may mount a proc of it: the host's own is shown then.
+        (Wall::Down(_), Wall::Up(_)) => list.push(Operation::Bind {
+            index: spec.mounts.len() + HOST_PROC,
+            target: "/proc".into(),
+            attributes: locked,
+            propagation: 0,
+        }),
+        _ => list.push(new("/proc", "proc", &[], locked)),
+    }
     match spec.namespaces.network {
         // A fresh sysfs shows the network devices of the namespace that owns it, so it can only be
         // mounted by the owner of that namespace.
         Wall::Up(()) => list.push(new("/sys", "sysfs", &[], locked | sysfs_access(spec))),
         Wall::Down(_) => list.push(Operation::Bind {
-            index: spec.mounts.len(),
+            index: spec.mounts.len() + HOST_SYS,
             target: "/sys".into(),
             attributes: locked | sysfs_access(spec),
             propagation: 0,
@@ -156,7 +172,7 @@ fn devices(spec: &Spec) -> Vec<Operation> {
     let mut list = vec![new("/dev", "tmpfs", &[("mode", "755"), ("size", "65536k")], NOSUID | NOEXEC)];
     for name in DEVICE_NODES {
         let path = Path::new("/dev").join(name);
-        list.push(Operation::Device { source: path.clone(), target: path });
+        list.push(Operation::Device { source: path.clone(), target: path, asked: Asked::ByDefault });
     }
     let links = [
         ("/dev/fd", "/proc/self/fd"),
@@ -179,6 +195,7 @@ fn devices(spec: &Spec) -> Vec<Operation> {
     list.extend(spec.devices.iter().map(|device| Operation::Device {
         source: device.source.clone(),
         target: device.target.clone(),
+        asked: Asked::ByPerson,
     }));
     list
 }
@@ -191,12 +208,16 @@ fn sysctls(spec: &Spec) -> Vec<Operation> {
     let mut list = Vec::new();
     if let Wall::Up(()) = spec.namespaces.network {
         // Lets every user inside send ICMP echo without CAP_NET_RAW (icmp(7)).
-        list.push(Operation::Sysctl { name: "net.ipv4.ping_group_range".into(), value: format!("0 {}", last_group(spec)) });
+        list.push(Operation::Sysctl {
+            name: "net.ipv4.ping_group_range".into(),
+            value: format!("0 {}", last_group(spec)),
+        });
     }
-    list.extend(spec.sysctls.iter().map(|(name, value)| Operation::Sysctl {
-        name: name.clone(),
-        value: value.clone(),
-    }));
+    list.extend(
+        spec.sysctls
+            .iter()
+            .map(|(name, value)| Operation::Sysctl { name: name.clone(), value: value.clone() }),
+    );
     list
 }
 
@@ -227,9 +248,15 @@ fn user_mount(index: usize, mount: &Mount) -> Operation {
             attributes,
             propagation: mount.propagation,
         },
-        Source::Tmpfs { size, mode } => {
-            let mut options = vec![("mode".to_owned(), Some(format!("{mode:o}")))];
-            options.extend(size.map(|bytes| ("size".to_owned(), Some(bytes.to_string()))));
+        Source::Tmpfs { size, mode, owner: (user, group) } => {
+            let mut options = Vec::new();
+            let mut set = |key: &str, value: Option<String>| {
+                options.extend(value.map(|value| (key.to_owned(), Some(value))));
+            };
+            set("mode", mode.map(|mode| format!("{mode:o}")));
+            set("size", size.map(|bytes| bytes.to_string()));
+            set("uid", user.map(|id| id.to_string()));
+            set("gid", group.map(|id| id.to_string()));
             Operation::New { target: mount.target.clone(), kind: "tmpfs", options, attributes }
         }
     }
@@ -248,6 +275,10 @@ pub fn needs_null_input(stdio: Stdio) -> bool {
     stdio == Stdio::NoInput
 }
 
+/// Behind the sources of a person's mounts come the host's own proc and sysfs, in this order.
+pub(crate) const HOST_PROC: usize = 0;
+/// See [`HOST_PROC`].
+pub(crate) const HOST_SYS: usize = 1;
 /// The group `tty` of every distribution.
 const TTY_GROUP: u32 = 5;
 /// The nodes that every container has.

@@ -6,6 +6,8 @@
 //! the container's root. All directories are handed over as descriptors of detached mounts, so the
 //! container's mountinfo shows no path of the host.
 
+mod named;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -26,7 +28,8 @@ pub(crate) fn make_writable(root: &Root, owner: (u32, u32)) -> Result<()> {
             Err(errno) => return Err(errno).step(|| format!("make {}", path.display())),
         }
         let (user, group) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
-        kernel::rustix::fs::chown(&path, Some(user), Some(group)).step(|| format!("hand over {}", path.display()))?;
+        kernel::rustix::fs::chown(&path, Some(user), Some(group))
+            .step(|| format!("hand over {}", path.display()))?;
     }
     Ok(())
 }
@@ -41,8 +44,16 @@ pub(crate) fn mount(root: &Root, id_map: Option<BorrowedFd<'_>>) -> Result<Owned
     }
     let layers = root.layers.iter().map(|path| layer(path, id_map)).collect::<Result<Vec<_>>>()?;
     match by_descriptor(root, &layers) {
-        // Linux before 6.13 takes directories by name only.
-        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::INVAL => by_name(root, &layers),
+        // Linux before 6.5 knows no such kind of option.
+        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::OPNOTSUPP => {
+            named::join(root, &layers)
+        }
+        // Linux before 6.13 takes no layer that way; a later one may mean something else.
+        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::INVAL => named::join(root, &layers)
+            .map_err(|error| Error::Child {
+                step: "join the image's layers".into(),
+                cause: format!("by descriptor: {source}; by name: {error}"),
+            }),
         other => other,
     }
 }
@@ -56,37 +67,6 @@ fn by_descriptor(root: &Root, layers: &[OwnedFd]) -> Result<OwnedFd> {
     options.push(FsOption::Fd("upperdir", upper.as_fd()));
     options.push(FsOption::Fd("workdir", work.as_fd()));
     overlay(root, options)
-}
-
-/// The same for older kernels: the mapped layers are attached in a mount namespace of this process's
-/// own, so the host sees nothing and nothing is left when it is killed. Names are relative, so they
-/// are short (an option's text ends at 255 bytes) and tell nothing of the host.
-fn by_name(root: &Root, layers: &[OwnedFd]) -> Result<OwnedFd> {
-    let step = || "join the image's layers by name";
-    kernel::fork::unshare(kernel::fork::Namespaces::MOUNT).step(step)?;
-    let old = kernel::rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).step(step)?;
-    let private = Attributes { propagation: mount::PRIVATE, ..Attributes::default() };
-    mount::set_attributes(old.as_fd(), &private, Depth::Recursive).step(step)?;
-    let writable = kernel::rustix::fs::open(&root.writable, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .step(step)?;
-    let mut names = Vec::new();
-    for (index, layer) in layers.iter().enumerate() {
-        let name = format!("l{index}");
-        match kernel::rustix::fs::mkdirat(&writable, &name, Mode::from_raw_mode(0o700)) {
-            Ok(()) | Err(kernel::Errno::EXIST) => {}
-            Err(errno) => return Err(errno).step(step),
-        }
-        mount::attach(layer.as_fd(), beneath(&writable, &name)?.as_fd()).step(step)?;
-        names.push(name);
-    }
-    let here = kernel::rustix::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).step(step)?;
-    kernel::rustix::process::fchdir(&writable).step(step)?;
-    let lower = names.join(":");
-    let options =
-        vec![FsOption::Text("lowerdir", &lower), FsOption::Text("upperdir", UPPER), FsOption::Text("workdir", WORK)];
-    let joined = overlay(root, options);
-    kernel::rustix::process::fchdir(&here).step(step)?;
-    joined
 }
 
 fn overlay(root: &Root, mut options: Vec<FsOption<'_>>) -> Result<OwnedFd> {
@@ -109,7 +89,9 @@ fn layer(path: &Path, id_map: Option<BorrowedFd<'_>>) -> Result<OwnedFd> {
         let attributes = Attributes { id_map, set: mount::RDONLY, ..Attributes::default() };
         mount::set_attributes(tree.as_fd(), &attributes, Depth::Single).map_err(|error| Error::Refused {
             what: format!("id-mapping the layer {}", path.display()),
-            reason: format!("{error}; its file system must support id-mapped mounts (ext4, xfs, btrfs, tmpfs)"),
+            reason: format!(
+                "{error}; its file system must support id-mapped mounts (ext4, xfs, btrfs, tmpfs)"
+            ),
         })?;
     }
     Ok(tree)
@@ -122,8 +104,14 @@ fn detached(path: &Path) -> Result<OwnedFd> {
 }
 
 fn beneath(dir: &OwnedFd, name: &str) -> Result<OwnedFd> {
-    kernel::root::open_in(dir.as_fd(), Path::new(name), OFlags::PATH | OFlags::DIRECTORY, Mode::empty(), kernel::root::Links::Refuse)
-        .step(|| format!("open the writable layer's {name}"))
+    kernel::root::open_in(
+        dir.as_fd(),
+        Path::new(name),
+        OFlags::PATH | OFlags::DIRECTORY,
+        Mode::empty(),
+        kernel::root::Links::Refuse,
+    )
+    .step(|| format!("open the writable layer's {name}"))
 }
 
 /// What the container changed.

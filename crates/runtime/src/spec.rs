@@ -93,6 +93,9 @@ pub struct Process {
     pub stdio: Stdio,
     /// Limits of the process itself.
     pub rlimits: Vec<Rlimit>,
+    /// How early the host's memory killer takes it, -1000 to 1000 (proc_pid_oom_score_adj(5)); inherited
+    /// when absent.
+    pub oom_score_adj: Option<i32>,
     /// Who is process 1.
     pub init: Init,
 }
@@ -224,8 +227,10 @@ pub enum Source {
     Tmpfs {
         /// Bytes.
         size: Option<u64>,
-        /// Permission bits.
-        mode: u32,
+        /// Permission bits; when absent, those of the directory it covers, else 0o1777.
+        mode: Option<u32>,
+        /// User and group inside; root when absent.
+        owner: (Option<u32>, Option<u32>),
     },
 }
 

@@ -35,9 +35,11 @@ impl Stage {
     /// change them, the others to the host's root.
     pub(crate) fn new(files: &[StagedFile], given: usize, owner: (u32, u32)) -> Result<Self> {
         let step = || "make the staging area";
-        let attributes =
-            MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-        let options = [FsOption::Text("mode", "755"), FsOption::Text("size", "4m"), FsOption::Text("nr_inodes", "256")];
+        let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
+            | MountAttrFlags::MOUNT_ATTR_NODEV
+            | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+        let options =
+            [FsOption::Text("mode", "755"), FsOption::Text("size", "4m"), FsOption::Text("nr_inodes", "256")];
         let tree = mount::new_filesystem("tmpfs", &options, attributes).step(step)?;
         let create = |name: &str, mode: u32| {
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;

@@ -25,6 +25,23 @@ pub struct User {
     pub home: String,
 }
 
+impl User {
+    /// Refuses ids that a container of `count` ids does not have.
+    pub fn check_range(&self, count: u32) -> Result<()> {
+        let ids = [("user", self.uid)].into_iter().chain(self.groups.iter().map(|&gid| ("group", gid)));
+        for (what, id) in ids {
+            if id >= count {
+                let reason = format!(
+                    "the container has the ids 0 to {}; --userns host has all of the host's",
+                    count.saturating_sub(1)
+                );
+                return Err(Error::Refused { what: format!("{what} id {id}"), reason });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Finds `wanted` (`user`, `user:group`, names or numbers, empty is root) and the groups `more` in
 /// the image's files.
 pub fn look_up(root: &Root, wanted: &str, more: &[String]) -> Result<User> {
@@ -95,7 +112,9 @@ fn group_rows(group: &str) -> impl Iterator<Item = (&str, u32, &str)> {
 }
 
 fn memberships<'a>(group: &'a str, user: &'a str) -> impl Iterator<Item = u32> + 'a {
-    group_rows(group).filter(move |(_, _, members)| members.split(',').any(|member| member == user)).map(|row| row.1)
+    group_rows(group)
+        .filter(move |(_, _, members)| members.split(',').any(|member| member == user))
+        .map(|row| row.1)
 }
 
 fn group_id(name: &str, group: &str) -> Result<u32> {
@@ -134,12 +153,15 @@ fn id(text: &str) -> Option<u32> {
 fn read(root: &Root, path: &str) -> Result<String> {
     let file = match root.open_file(path) {
         Ok(file) => file,
-        Err(error) if matches!(error.errno, kernel::Errno::NOENT | kernel::Errno::NOTDIR) => return Ok(String::new()),
+        Err(error) if matches!(error.errno, kernel::Errno::NOENT | kernel::Errno::NOTDIR) => {
+            return Ok(String::new());
+        }
         Err(error) => return Err(error).step(|| format!("read the image's {path}")),
     };
     let mut bytes = Vec::new();
     let limited = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
-    limited.map_err(|error| Error::Refused { what: format!("the image's {path}"), reason: error.to_string() })?;
+    limited
+        .map_err(|error| Error::Refused { what: format!("the image's {path}"), reason: error.to_string() })?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Error::Refused {
             what: format!("the image's {path}"),
@@ -156,7 +178,8 @@ const MAX_BYTES: u64 = 1 << 20;
 mod tests {
     use super::*;
 
-    const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nbroken\nweb:x:33:33::/var/www:/bin/sh\n1000:x:0:0::/evil:/bin/sh\n";
+    const PASSWD: &str =
+        "root:x:0:0:root:/root:/bin/bash\nbroken\nweb:x:33:33::/var/www:/bin/sh\n1000:x:0:0::/evil:/bin/sh\n";
     const GROUP: &str = "root:x:0:\nweb:x:33:\nlog:x:4:web,other\nnot:x:5:webmaster\n";
 
     fn ids(wanted: &str, more: &[&str]) -> Result<(u32, u32, Vec<u32>)> {
@@ -186,6 +209,18 @@ mod tests {
             assert!(matches!(ids(text, &[]), Err(Error::Refused { .. })), "{text}");
         }
         assert_eq!(ids("2147483648", &[]).unwrap().0, 2_147_483_648);
+    }
+
+    #[test]
+    fn ids_beyond_the_container_are_refused() {
+        let user = |wanted, more: &[&str]| {
+            let more: Vec<String> = more.iter().map(|&name| name.to_owned()).collect();
+            resolve(wanted, &more, PASSWD, GROUP).unwrap()
+        };
+        assert!(user("65535:65535", &[]).check_range(65_536).is_ok());
+        for beyond in [user("65536", &[]), user("0:65536", &[]), user("0", &["70000"])] {
+            assert!(matches!(beyond.check_range(65_536), Err(Error::Refused { .. })), "{beyond:?}");
+        }
     }
 
     #[test]

@@ -80,10 +80,17 @@ pub(crate) fn hear(socket: BorrowedFd<'_>) -> Result<Option<(Report, Option<Owne
     if length == 0 {
         return Ok(None);
     }
-    match serde_json::from_slice(&buffer[..length]) {
-        Ok(report) => Ok(Some((report, fd))),
-        Err(error) => Err(Error::Died { how: format!("its report made no sense: {error}") }),
-    }
+    Ok(Some((parse(&buffer[..length])?, fd)))
+}
+
+/// Whether these bytes are a report, for the fuzzer.
+pub fn is_report(bytes: &[u8]) -> bool {
+    parse(bytes).is_ok()
+}
+
+fn parse(bytes: &[u8]) -> Result<Report> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::Died { how: format!("its report made no sense: {error}") })
 }
 
 /// Tells the child that it may go on, handing it `fd`.

@@ -11,14 +11,16 @@ mod spool;
 
 use std::path::Path;
 
+use oci::manifest::Compression;
 use oci::{Digest, Reference};
 
 use crate::database::Row;
 use crate::decode::{Bounds, Decoder};
 use crate::error::{Error, Result};
-use crate::import::now;
+use crate::import::{Watched, now};
+use crate::layers::{Fresh, Promise};
 use crate::staging::Staging;
-use crate::{OnProgress, Progress, Store};
+use crate::{OnProgress, Store};
 use spool::{Member, Spool};
 
 /// An image that an archive brought.
@@ -34,9 +36,17 @@ pub enum Loaded {
 struct Found {
     config: Vec<u8>,
     manifest: Option<Digest>,
-    /// A layer's blob and what to call it in errors.
-    layers: Vec<(Member, String)>,
+    layers: Vec<FoundLayer>,
     names: Vec<Reference>,
+}
+
+/// A layer's blob.
+struct FoundLayer {
+    member: Member,
+    /// What to call it in errors.
+    label: String,
+    /// What its media type says, when it has one.
+    compression: Option<Compression>,
 }
 
 impl Store {
@@ -45,10 +55,11 @@ impl Store {
     pub fn load(&self, stream: impl std::io::Read, progress: OnProgress<'_>) -> Result<Vec<Loaded>> {
         let _hold = self.hold()?;
         let staging = Staging::make(&self.root)?;
-        let stream = crate::import::Watched { inner: stream, done: 0, told: 0, progress: &mut *progress };
-        let decoder = Decoder::new(stream, Bounds::default()).map_err(|error| Error::refused(error.to_string()))?;
+        let stream = Watched { inner: stream, step: "reading", done: 0, told: 0, progress: &mut *progress };
+        let decoder =
+            Decoder::new(stream, Bounds::default()).map_err(|error| Error::refused(error.to_string()))?;
         let spool = Spool::of_tar(decoder, &staging)?;
-        self.take_in(&spool, &staging, progress)
+        self.take_in(&spool, staging, progress)
     }
 
     /// The same for an OCI layout in a directory.
@@ -56,17 +67,17 @@ impl Store {
         let _hold = self.hold()?;
         let staging = Staging::make(&self.root)?;
         let spool = Spool::of_directory(directory)?;
-        self.take_in(&spool, &staging, progress)
+        self.take_in(&spool, staging, progress)
     }
 
-    fn take_in(&self, spool: &Spool, staging: &Staging, progress: OnProgress<'_>) -> Result<Vec<Loaded>> {
+    fn take_in(&self, spool: &Spool, mut staging: Staging, progress: OnProgress<'_>) -> Result<Vec<Loaded>> {
         let found = if spool.has("index.json") { layout::images(spool)? } else { docker::images(spool)? };
         if found.is_empty() {
             return Err(Error::refused("it holds no image"));
         }
         let (mut rows, mut names, mut loaded, mut fresh) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for image in found {
-            let row = self.unpack_image(&image, spool, staging, &mut fresh, progress).inspect_err(|_| self.forget(&fresh, staging))?;
+            let row = self.unpack_image(&image, spool, &staging, &mut fresh, progress)?;
             for name in &image.names {
                 names.push((name.to_string(), row.id.clone()));
                 loaded.push(Loaded::Named(name.familiar()));
@@ -76,35 +87,47 @@ impl Store {
             }
             rows.push(row);
         }
+        staging.begin_publishing();
+        self.publish(&fresh)?;
         self.database()?.add(&rows, &names)?;
+        staging.finish()?;
         Ok(loaded)
     }
 
+    /// Unpacks the layers of `image` that are neither here nor among the `fresh` ones.
     fn unpack_image(
         &self,
         image: &Found,
         spool: &Spool,
         staging: &Staging,
-        fresh: &mut Vec<Digest>,
+        fresh: &mut Vec<Fresh>,
         progress: OnProgress<'_>,
     ) -> Result<Row> {
         let config = oci::ImageConfig::parse(&image.config)?;
-        if config.rootfs.diff_ids.len() != image.layers.len() {
+        let count = image.layers.len();
+        if config.rootfs.diff_ids.len() != count {
+            let configured = config.rootfs.diff_ids.len();
             return Err(Error::refused(format!(
-                "its configuration names {} layers and its manifest {}",
-                config.rootfs.diff_ids.len(),
-                image.layers.len()
+                "its configuration names {configured} layers and its manifest {count}"
             )));
         }
         let mut size = 0;
-        for (at, ((member, label), diff_id)) in image.layers.iter().zip(&config.rootfs.diff_ids).enumerate() {
-            progress(Progress { step: "unpacking layer", done: at as u64 + 1, total: Some(image.layers.len() as u64) });
-            let layer = match self.layer(diff_id)? {
+        for (at, (layer, diff_id)) in image.layers.iter().zip(&config.rootfs.diff_ids).enumerate() {
+            let known =
+                fresh.iter().map(|fresh| &fresh.layer).find(|layer| layer.diff_id == *diff_id).cloned();
+            let known = match known {
+                None => self.layer(diff_id)?,
+                known => known,
+            };
+            let layer = match known {
                 Some(layer) => layer,
                 None => {
-                    let layer = self.unpack_layer(spool.open(member)?, Some(diff_id), label, staging)?;
-                    fresh.push(diff_id.clone());
-                    layer
+                    let step = format!("unpacking layer {} of {count}", at + 1);
+                    let inner = spool.open(&layer.member)?;
+                    let stream = Watched { inner, step: &step, done: 0, told: 0, progress: &mut *progress };
+                    let promise = Promise { diff_id: Some(diff_id), compression: layer.compression };
+                    fresh.push(self.unpack_layer(stream, promise, &layer.label, staging)?);
+                    fresh[fresh.len() - 1].layer.clone()
                 }
             };
             size += layer.summary.bytes;
@@ -118,21 +141,11 @@ impl Store {
             added: now(),
         })
     }
-
-    /// Takes back layers that a refused archive brought. Another command that relies on one of them
-    /// meanwhile would have found it published, so only layers that no image names go.
-    fn forget(&self, fresh: &[Digest], staging: &Staging) {
-        let known = self.list().map(|list| list.into_iter().flat_map(|summary| summary.image.layers).collect::<Vec<_>>());
-        let Ok(known) = known else { return };
-        for layer in fresh.iter().filter(|layer| !known.contains(layer)) {
-            // What stays is unused, not wrong: its content was checked.
-            drop(std::fs::rename(self.layer_directory(layer), staging.path().join(layer.hex())));
-        }
-    }
 }
 
 /// A document of an archive, which must be small.
 fn document(spool: &Spool, name: &str) -> Result<Vec<u8>> {
-    let member = spool.find(name).ok_or_else(|| Error::refused(format!("it has no `{}`", oci::shown(name))))?;
+    let member =
+        spool.find(name).ok_or_else(|| Error::refused(format!("it has no `{}`", oci::shown(name))))?;
     spool.read(&member, name)
 }

@@ -34,7 +34,7 @@ impl Database {
             VERSION => {}
             0 => db.execute_batch(SCHEMA).told("make the index of images")?,
             other => {
-                return Err(Error::refused(format!(
+                return Err(Error::invalid(format!(
                     "the index of images has format {other} and this program knows {VERSION}; use the program that wrote it"
                 )));
             }
@@ -62,8 +62,10 @@ impl Database {
     /// All images, the newest first.
     pub(crate) fn all(&self) -> Result<Vec<Row>> {
         let step = "list the images";
-        let mut query =
-            self.db.prepare("SELECT id, manifest, config, size, added FROM image ORDER BY added DESC, id").told(step)?;
+        let mut query = self
+            .db
+            .prepare("SELECT id, manifest, config, size, added FROM image ORDER BY added DESC, id")
+            .told(step)?;
         let rows = query.query_map([], row).told(step)?;
         rows.collect::<std::result::Result<_, _>>().told(step)
     }
@@ -71,7 +73,8 @@ impl Database {
     /// The names of the image `id`.
     pub(crate) fn names(&self, id: &str) -> Result<Vec<String>> {
         let step = "list the image's names";
-        let mut query = self.db.prepare("SELECT reference FROM name WHERE image = ?1 ORDER BY reference").told(step)?;
+        let mut query =
+            self.db.prepare("SELECT reference FROM name WHERE image = ?1 ORDER BY reference").told(step)?;
         let rows = query.query_map([id], |row| row.get(0)).told(step)?;
         rows.collect::<std::result::Result<_, _>>().told(step)
     }
@@ -85,7 +88,13 @@ impl Database {
                 .execute(
                     "INSERT INTO image (id, manifest, config, size, added) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT (id) DO UPDATE SET manifest = coalesce(excluded.manifest, manifest)",
-                    params![image.id, image.manifest, image.config, i64::try_from(image.size).unwrap_or(i64::MAX), image.added],
+                    params![
+                        image.id,
+                        image.manifest,
+                        image.config,
+                        i64::try_from(image.size).unwrap_or(i64::MAX),
+                        image.added
+                    ],
                 )
                 .told(step)?;
         }
@@ -106,9 +115,11 @@ impl Database {
     }
 
     pub(crate) fn remove(&self, id: &str) -> Result<()> {
-        self.db.execute("DELETE FROM name WHERE image = ?1", [id]).told("remove the image's names")?;
-        self.db.execute("DELETE FROM image WHERE id = ?1", [id]).told("remove the image")?;
-        Ok(())
+        let step = "remove the image";
+        let transaction = self.db.unchecked_transaction().told(step)?;
+        transaction.execute("DELETE FROM name WHERE image = ?1", [id]).told(step)?;
+        transaction.execute("DELETE FROM image WHERE id = ?1", [id]).told(step)?;
+        transaction.commit().told(step)
     }
 }
 

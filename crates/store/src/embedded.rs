@@ -7,6 +7,7 @@ use oci::{Digest, Reference};
 
 use crate::error::Result;
 use crate::import::ARCHITECTURE;
+use crate::layers::Promise;
 use crate::staging::Staging;
 use crate::tar::write::Writer;
 use crate::{Image, Store};
@@ -25,7 +26,12 @@ pub struct EmbeddedFile<'a> {
 impl Store {
     /// The image `reference` of exactly these files, made when it is not here. The same files give the
     /// same image.
-    pub fn embedded(&self, reference: &Reference, files: &[EmbeddedFile<'_>], process: &Process) -> Result<Image> {
+    pub fn embedded(
+        &self,
+        reference: &Reference,
+        files: &[EmbeddedFile<'_>],
+        process: &Process,
+    ) -> Result<Image> {
         let mut writer = Writer::default();
         for file in files {
             if file.path.ends_with('/') {
@@ -44,7 +50,8 @@ impl Store {
         }
         let _hold = self.hold()?;
         let staging = Staging::make(&self.root)?;
-        let layer = self.unpack_layer(&tar[..], Some(&diff_id), "of the program's own image", &staging)?;
+        let promise = Promise { diff_id: Some(&diff_id), ..Promise::default() };
+        let fresh = self.unpack_layer(&tar[..], promise, "of the program's own image", &staging)?;
         let config = ImageConfig {
             architecture: ARCHITECTURE.to_owned(),
             os: "linux".to_owned(),
@@ -52,7 +59,7 @@ impl Store {
             rootfs: RootFs { kind: "layers".to_owned(), diff_ids: vec![diff_id] },
             ..ImageConfig::default()
         };
-        self.add_image(&config, layer.summary.bytes, Some(reference))?;
+        self.add_image(&config, fresh, Some(reference), staging)?;
         self.existing(&reference.to_string())
     }
 }

@@ -20,6 +20,12 @@ pub enum Error {
         /// In words.
         what: String,
     },
+    /// What was asked for makes no sense, or the store itself is not as it should be.
+    #[error("{what}")]
+    Invalid {
+        /// In words.
+        what: String,
+    },
     /// A layer of it is refused.
     #[error("layer {layer} is refused")]
     Layer {
@@ -93,6 +99,10 @@ impl Error {
             return Self::Full { path: path.to_owned() };
         }
         Self::Io { step, path: path.to_owned(), source }
+    }
+
+    pub(crate) fn invalid(what: impl Into<String>) -> Self {
+        Self::Invalid { what: what.into() }
     }
 
     pub(crate) fn refused(what: impl Into<String>) -> Self {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Finding, listing, naming and removing images.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use oci::{Digest, ImageConfig, Reference};
+use oci::{Digest, ImageConfig, Reference, date};
 
+use crate::Store;
 use crate::database::{Database, Row};
 use crate::error::{Error, Result};
+use crate::layers::layer_name;
 use crate::staging::Staging;
-use crate::Store;
 
 /// An image that is here, whole.
 #[derive(Debug, Clone)]
@@ -23,7 +24,9 @@ pub struct Image {
     pub layers: Vec<Digest>,
     /// Bytes of its files.
     pub size: u64,
-    /// Seconds since 1970.
+    /// When it was made, if it says, in seconds since 1970.
+    pub created: Option<i64>,
+    /// When it came here, in seconds since 1970.
     pub added: i64,
 }
 
@@ -48,8 +51,8 @@ pub enum Removed {
 /// One step of how an image came to be.
 #[derive(Debug, Clone)]
 pub struct HistoryStep {
-    /// RFC 3339.
-    pub created: Option<String>,
+    /// Seconds since 1970.
+    pub created: Option<i64>,
     /// The instruction.
     pub created_by: String,
     /// Bytes of its layer, zero when it has none.
@@ -67,6 +70,11 @@ impl Store {
             && let Some(row) = database.named(&reference.to_string())?
         {
             return image(row).map(Some);
+        }
+        if let Ok(reference) = Reference::parse(name)
+            && let Some(digest) = reference.digest()
+        {
+            return by_manifest(&database, &reference, digest);
         }
         let digits = name.strip_prefix("sha256:").unwrap_or(name);
         if digits.is_empty() || digits.len() > 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -91,7 +99,11 @@ impl Store {
     pub fn list(&self) -> Result<Vec<Summary>> {
         let database = self.database()?;
         let summary = |row: Row| {
-            let names = database.names(&row.id)?.iter().map(|name| Reference::parse(name)).collect::<Result<_, _>>()?;
+            let names = database
+                .names(&row.id)?
+                .iter()
+                .map(|name| Reference::parse(name))
+                .collect::<Result<_, _>>()?;
             Ok(Summary { image: image(row)?, names })
         };
         database.all()?.into_iter().map(summary).collect()
@@ -124,7 +136,10 @@ impl Store {
         let image = self.existing(name)?;
         let id = image.id.to_string();
         let names = database.names(&id)?;
-        let by_name = Reference::parse(name).ok().map(|reference| reference.to_string()).filter(|name| names.contains(name));
+        let by_name = Reference::parse(name)
+            .ok()
+            .map(|reference| reference.to_string())
+            .filter(|name| names.contains(name));
         if let Some(reference) = &by_name
             && names.len() > 1
         {
@@ -132,35 +147,44 @@ impl Store {
             return Ok(vec![Removed::Untagged(familiar(reference))]);
         }
         if by_name.is_none() && names.len() > 1 && !force {
-            return Err(Error::InUse { name: name.to_owned(), why: format!("it has {} names; remove them one by one, or force it", names.len()) });
+            return Err(Error::InUse {
+                name: name.to_owned(),
+                why: format!("it has {} names; remove them one by one, or force it", names.len()),
+            });
         }
         let users = used(&image);
         if !users.is_empty() {
-            return Err(Error::InUse { name: name.to_owned(), why: format!("container {} was made from it", users.join(", ")) });
+            return Err(Error::InUse {
+                name: name.to_owned(),
+                why: format!("container {} was made from it", users.join(", ")),
+            });
         }
+        let mut staging = Staging::make(&self.root)?;
+        staging.begin_publishing();
         database.remove(&id)?;
         let mut removed: Vec<_> = names.iter().map(|name| Removed::Untagged(familiar(name))).collect();
         removed.push(Removed::Deleted(id));
-        removed.extend(self.remove_unused_layers(&database, &image)?);
+        removed.extend(self.remove_unused_layers(&staging)?);
+        staging.finish()?;
         Ok(removed)
     }
 
-    /// Layers of `gone` that no image has any more.
-    fn remove_unused_layers(&self, database: &Database, gone: &Image) -> Result<Vec<Removed>> {
+    /// Removes the layers that no image has. The caller holds the store alone.
+    pub(crate) fn remove_unused_layers(&self, staging: &Staging) -> Result<Vec<Removed>> {
         let mut used = HashSet::new();
-        for row in database.all()? {
-            used.extend(image(row)?.layers);
+        for row in self.database()?.all()? {
+            used.extend(image(row)?.layers.iter().map(layer_name));
         }
-        let staging = Staging::make(&self.root)?;
+        let parent = self.root.join("layers");
+        let failed = |error| Error::io("list the layers", &parent, error);
         let mut removed = Vec::new();
-        for layer in gone.layers.iter().rev().filter(|layer| !used.contains(layer)) {
-            let path = self.layer_directory(layer);
+        for entry in std::fs::read_dir(&parent).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let Some(text) = name.to_str().filter(|name| !used.contains(*name)) else { continue };
             // Out of sight at once; the files go with the staging directory.
-            match std::fs::rename(&path, staging.path().join(layer.hex())) {
-                Ok(()) => removed.push(Removed::Deleted(layer.to_string())),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io("remove a layer", &path, error)),
-            }
+            std::fs::rename(parent.join(&name), staging.path().join(&name))
+                .map_err(|error| Error::io("remove a layer", &parent.join(&name), error))?;
+            removed.push(Removed::Deleted(text.replacen('-', ":", 1)));
         }
         Ok(removed)
     }
@@ -175,7 +199,7 @@ impl Store {
                 false => layers.next().map(|layer| self.layer_size(layer)).transpose()?.unwrap_or(0),
             };
             steps.push(HistoryStep {
-                created: step.created.clone(),
+                created: step.created.as_deref().map(date::parse).transpose()?,
                 created_by: step.created_by.clone(),
                 size,
                 comment: step.comment.clone(),
@@ -184,7 +208,12 @@ impl Store {
         // Layers that the history does not mention.
         for layer in layers {
             let size = self.layer_size(layer)?;
-            steps.push(HistoryStep { created: None, created_by: String::new(), size, comment: String::new() });
+            steps.push(HistoryStep {
+                created: None,
+                created_by: String::new(),
+                size,
+                comment: String::new(),
+            });
         }
         steps.reverse();
         Ok(steps)
@@ -192,11 +221,18 @@ impl Store {
 
     /// The image in the form of `docker image inspect`.
     pub fn inspect(&self, image: &Image) -> Result<serde_json::Value> {
-        let names: Vec<String> = self.names(image)?.iter().map(Reference::familiar).collect();
+        let references = self.names(image)?;
+        let names: Vec<String> = references.iter().map(Reference::familiar).collect();
+        let digests: BTreeSet<String> = match &image.manifest {
+            Some(digest) => {
+                references.iter().map(|name| format!("{}@{digest}", name.familiar_name())).collect()
+            }
+            None => BTreeSet::new(),
+        };
         Ok(serde_json::json!({
             "Id": image.id.to_string(),
             "RepoTags": names,
-            "RepoDigests": [],
+            "RepoDigests": digests,
             "Created": image.config.created,
             "Author": image.config.author,
             "Config": image.config.config,
@@ -216,12 +252,29 @@ impl Store {
     }
 }
 
+/// The image whose manifest has this digest, when one of its names is of the same repository: a digest
+/// says which content is meant, whatever tag stands before it.
+fn by_manifest(database: &Database, wanted: &Reference, digest: &Digest) -> Result<Option<Image>> {
+    for row in database.with_prefix(digest.hex())? {
+        let names = database.names(&row.id)?;
+        let named = names.iter().any(|name| {
+            Reference::parse(name).is_ok_and(|name| name.familiar_name() == wanted.familiar_name())
+        });
+        if named && row.manifest.as_deref() == Some(digest.to_string().as_str()) {
+            return image(row).map(Some);
+        }
+    }
+    Ok(None)
+}
+
 /// A reference that can be a name: with a tag and without a digest.
 pub(crate) fn tagged(text: &str) -> Result<Reference> {
     let reference = Reference::parse(text)?;
     match reference.digest() {
         None => Ok(reference),
-        Some(_) => Err(Error::refused(format!("`{}` names a digest, which only content can have", oci::shown(text)))),
+        Some(_) => {
+            Err(Error::invalid(format!("`{}` names a digest, which only content can have", oci::shown(text))))
+        }
     }
 }
 
@@ -231,6 +284,7 @@ fn image(row: Row) -> Result<Image> {
         id: Digest::parse(&row.id)?,
         manifest: row.manifest.as_deref().map(Digest::parse).transpose()?,
         layers: config.rootfs.diff_ids.clone(),
+        created: config.created.as_deref().map(date::parse).transpose()?,
         config,
         size: row.size,
         added: row.added,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use kernel::Root;
 use kernel::rustix::fs::{Mode, OFlags};
 use oci::digest::Algorithm;
+use oci::manifest::Compression;
 use oci::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,22 @@ pub(crate) struct Layer {
     pub(crate) summary: unpack::Summary,
 }
 
+/// What is known of a layer before it is unpacked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Promise<'a> {
+    /// The digest of its uncompressed tar.
+    pub(crate) diff_id: Option<&'a Digest>,
+    /// What its media type says.
+    pub(crate) compression: Option<Compression>,
+}
+
+/// A layer that is unpacked and checked, and that nobody sees yet.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    pub(crate) layer: Layer,
+    path: PathBuf,
+}
+
 impl Store {
     /// The tree of a layer.
     pub fn layer_path(&self, diff_id: &Digest) -> PathBuf {
@@ -33,7 +50,7 @@ impl Store {
     }
 
     pub(crate) fn layer_directory(&self, diff_id: &Digest) -> PathBuf {
-        self.root.join("layers").join(format!("{}-{}", diff_id.algorithm().name(), diff_id.hex()))
+        self.root.join("layers").join(layer_name(diff_id))
     }
 
     /// What is known of a layer that is here.
@@ -42,22 +59,21 @@ impl Store {
         match std::fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text)
                 .map(Some)
-                .map_err(|error| Error::refused(format!("{} is damaged: {error}", path.display()))),
+                .map_err(|error| Error::invalid(format!("{} is damaged: {error}", path.display()))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("read a layer's summary", &path, error)),
         }
     }
 
-    /// Unpacks `stream` into `staging`, and publishes it when its digest is `wanted`, or whatever it is
-    /// when nothing is wanted. A layer that is here already stays as it is.
+    /// Unpacks `stream` into `staging`, which must be what was promised.
     pub(crate) fn unpack_layer(
         &self,
         stream: impl Read,
-        wanted: Option<&Digest>,
+        promise: Promise<'_>,
         label: &str,
         staging: &Staging,
-    ) -> Result<Layer> {
-        let fresh = staging.path().join("layer");
+    ) -> Result<Fresh> {
+        let fresh = staging.path().join("unpacked");
         let tree = fresh.join("fs");
         for path in [&fresh, &tree] {
             kernel::rustix::fs::mkdir(path, Mode::from_raw_mode(0o700))
@@ -65,49 +81,64 @@ impl Store {
         }
         kernel::rustix::fs::chmod(&tree, Mode::from_raw_mode(0o755))
             .map_err(|errno| Error::io("make a layer's directory", &tree, errno.into()))?;
-        let layer = self.unpack_into(stream, wanted, label, &tree)?;
-        self.publish(&layer, &fresh)?;
-        Ok(layer)
+        let layer = self.unpack_into(stream, promise, label, &tree)?;
+        let summary = serde_json::to_vec(&layer).map_err(|error| Error::invalid(error.to_string()))?;
+        let path = fresh.join("layer.json");
+        std::fs::write(&path, summary).map_err(|error| Error::io("write a layer's summary", &path, error))?;
+        let place = staging.path().join(layer_name(&layer.diff_id));
+        std::fs::rename(&fresh, &place).map_err(|error| Error::io("put a layer aside", &place, error))?;
+        Ok(Fresh { layer, path: place })
     }
 
-    fn unpack_into(&self, stream: impl Read, wanted: Option<&Digest>, label: &str, tree: &std::path::Path) -> Result<Layer> {
+    /// Makes layers visible. The caller names them in an image next, and tells `staging` before.
+    pub(crate) fn publish(&self, layers: &[Fresh]) -> Result<()> {
+        let Some(first) = layers.first() else { return Ok(()) };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = kernel::rustix::fs::open(&first.path, flags, Mode::empty())
+            .map_err(|errno| Error::io("open a layer's directory", &first.path, errno.into()))?;
+        // One sync for all trees: after a power cut a visible layer is a whole one.
+        kernel::rustix::fs::syncfs(directory.as_fd())
+            .map_err(|errno| Error::io("write the layers to disk", &first.path, errno.into()))?;
+        for fresh in layers {
+            let place = self.layer_directory(&fresh.layer.diff_id);
+            match std::fs::rename(&fresh.path, &place) {
+                Ok(()) => {}
+                // Another command brought the same layer meanwhile; ours goes with the staging directory.
+                Err(error) if is_taken(&error) => {}
+                Err(error) => return Err(Error::io("publish a layer", &place, error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn unpack_into(
+        &self,
+        stream: impl Read,
+        promise: Promise<'_>,
+        label: &str,
+        tree: &std::path::Path,
+    ) -> Result<Layer> {
         let failed = |source: unpack::Error| match source {
             unpack::Error::Full => Error::Full { path: self.root.clone() },
             source => Error::Layer { layer: label.to_owned(), source },
         };
         let decoder = Decoder::new(stream, Bounds::default()).map_err(|error| failed(io_error(error)))?;
-        let algorithm = wanted.map_or(Algorithm::Sha256, Digest::algorithm);
+        check_compression(promise.compression, decoder.compression()).map_err(failed)?;
+        let algorithm = promise.diff_id.map_or(Algorithm::Sha256, Digest::algorithm);
         let mut hashing = Hashing { inner: decoder, hasher: Hasher::new(algorithm) };
-        let root = Root::open(tree).map_err(|error| Error::io("open a layer's directory", tree, error.errno.into()))?;
+        let root = Root::open(tree)
+            .map_err(|error| Error::io("open a layer's directory", tree, error.errno.into()))?;
         let summary = unpack::unpack(&mut hashing, &root, &self.unpack_options()).map_err(failed)?;
         // The reader stops at the end it believes in; the digest is that of the whole stream.
         io::copy(&mut hashing, &mut io::sink()).map_err(|error| failed(io_error(error)))?;
         let diff_id = hashing.hasher.finish();
-        match wanted {
-            Some(wanted) if *wanted != diff_id => {
-                Err(Error::Digest { what: format!("layer {label}"), wanted: wanted.to_string(), found: diff_id.to_string() })
-            }
+        match promise.diff_id {
+            Some(wanted) if *wanted != diff_id => Err(Error::Digest {
+                what: format!("layer {label}"),
+                wanted: wanted.to_string(),
+                found: diff_id.to_string(),
+            }),
             _ => Ok(Layer { diff_id, summary }),
-        }
-    }
-
-    fn publish(&self, layer: &Layer, fresh: &std::path::Path) -> Result<()> {
-        let summary = serde_json::to_vec(layer).map_err(|error| Error::refused(error.to_string()))?;
-        let path = fresh.join("layer.json");
-        std::fs::write(&path, summary).map_err(|error| Error::io("write a layer's summary", &path, error))?;
-        let directory = kernel::rustix::fs::open(fresh, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|errno| Error::io("open a layer's directory", fresh, errno.into()))?;
-        // One sync for the whole tree: after a power cut a visible layer is a whole one.
-        kernel::rustix::fs::syncfs(directory.as_fd()).map_err(|errno| Error::io("write a layer to disk", fresh, errno.into()))?;
-        let place = self.layer_directory(&layer.diff_id);
-        match std::fs::rename(fresh, &place) {
-            Ok(()) => Ok(()),
-            // Another command brought the same layer meanwhile; ours goes with the staging directory.
-            Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
-                let aside = fresh.with_extension(layer.diff_id.short());
-                std::fs::rename(fresh, &aside).map_err(|error| Error::io("put a layer aside", &aside, error))
-            }
-            Err(error) => Err(Error::io("publish a layer", &place, error)),
         }
     }
 
@@ -127,6 +158,25 @@ impl Store {
     }
 }
 
+/// The name of a layer's directory.
+pub(crate) fn layer_name(diff_id: &Digest) -> String {
+    format!("{}-{}", diff_id.algorithm().name(), diff_id.hex())
+}
+
+/// A reader that goes by the media type and one that looks at the bytes must see the same.
+fn check_compression(promised: Option<Compression>, found: Compression) -> Result<(), unpack::Error> {
+    match promised {
+        Some(promised) if promised != found => {
+            Err(unpack::Error::rule(format!("its media type says {promised} and it is {found}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
+}
+
 /// Digests what passes.
 pub(crate) struct Hashing<R> {
     pub(crate) inner: R,
@@ -142,5 +192,5 @@ impl<R: Read> Read for Hashing<R> {
 }
 
 fn io_error(error: io::Error) -> unpack::Error {
-    unpack::Error::Tar(crate::tar::Error::Io(error))
+    unpack::Error::from(crate::tar::Error::Io(error))
 }

@@ -7,39 +7,38 @@
 //! layers/<diff-id>/    one directory per layer, shared by every image that has it
 //!   fs/                the unpacked tree
 //!   layer.json         its summary; the directory appears whole or not at all (rename)
-//! staging/<random>/    what is being unpacked; whoever finds one unlocked removes it
+//! staging/             what is being unpacked (see `staging.rs`)
 //! ```
 //!
 //! A layer's directory is named by the digest of its uncompressed tar and becomes visible only after
 //! that digest, and the one of the blob it came in, were checked. Nothing here ever prints.
 #![forbid(unsafe_code)]
 
-#[path = "interim/decode.rs"]
-pub mod decode;
 mod archive;
+mod changes;
 mod database;
+pub mod decode;
 mod embedded;
 mod error;
 mod images;
 mod import;
 mod layers;
-#[path = "interim/tar/mod.rs"]
-pub mod tar;
-#[path = "interim/unpack/mod.rs"]
-pub mod unpack;
 mod staging;
+pub mod tar;
+pub mod unpack;
 
 use std::fs::File;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use kernel::rustix::fs::{FlockOperation, flock};
+use staging::Staging;
 
 pub use archive::Loaded;
+pub use changes::Changes;
 pub use embedded::EmbeddedFile;
 pub use error::{Error, Result};
 pub use images::{HistoryStep, Image, Removed, Summary};
-pub use import::Changes;
 
 /// The open store.
 #[derive(Debug)]
@@ -85,7 +84,24 @@ impl Store {
                 .create(&path)
                 .map_err(|error| Error::io("make the store's directory", &path, error))?;
         }
+        store.clear_abandoned()?;
         Ok(store)
+    }
+
+    /// Removes what killed commands left: their staging directories, and layers that they published
+    /// for an image that never came.
+    fn clear_abandoned(&self) -> Result<()> {
+        let abandoned = staging::sweep(&self.root)?;
+        if abandoned.is_empty() {
+            return Ok(());
+        }
+        // Somebody who adds content has layers that no image names yet. Then the locks stay as they
+        // are, and a later command tries again.
+        let Some(_alone) = self.try_hold_alone()? else { return Ok(()) };
+        let staging = Staging::make(&self.root)?;
+        self.remove_unused_layers(&staging)?;
+        staging.finish()?;
+        abandoned.into_iter().try_for_each(staging::Abandoned::forget)
     }
 
     /// Keeps everything in the store where it is until the result is dropped.
@@ -95,6 +111,14 @@ impl Store {
 
     fn hold_alone(&self) -> Result<Hold> {
         self.lock(FlockOperation::LockExclusive)
+    }
+
+    /// Nothing when somebody else holds the store.
+    fn try_hold_alone(&self) -> Result<Option<Hold>> {
+        match self.lock(FlockOperation::NonBlockingLockExclusive) {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::WouldBlock => Ok(None),
+            other => other.map(Some),
+        }
     }
 
     fn lock(&self, operation: FlockOperation) -> Result<Hold> {

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Directories in the making: locked while somebody works in them, removed by whoever finds one that
 //! nobody holds.
+//!
+//! ```text
+//! staging/<random>/       the work
+//! staging/<random>.lock   held (flock) by the worker; it goes last, so that it tells of a killed one
+//! ```
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -16,68 +21,149 @@ use crate::unpack::remove_tree;
 pub(crate) struct Staging {
     parent: PathBuf,
     name: String,
+    /// Held until the end.
     _lock: File,
+    end: End,
+}
+
+/// What is to become of the lock file at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    /// It stays, for the next command to find.
+    Unfinished,
 }
 
 impl Staging {
-    /// Makes one, after removing what killed commands left.
+    /// Makes one.
     pub(crate) fn make(root: &Path) -> Result<Self> {
         let parent = root.join("staging");
-        sweep(&parent)?;
         let mut bytes = [0u8; 8];
         kernel::rustix::rand::getrandom(&mut bytes, kernel::rustix::rand::GetRandomFlags::empty())
             .map_err(|errno| Error::io("draw random bytes", &parent, errno.into()))?;
         let name: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let path = parent.join(&name);
-        // The lock comes first: a directory without one is fair game for a sweep.
-        let lock = lock_file(&parent, &name)?;
+        // Nobody else may look between the making of the lock file and its locking.
+        let alone = doorway(&parent)?;
+        let lock = take(&parent, &name)?.ok_or_else(|| {
+            Error::io("take a staging lock", &path, std::io::ErrorKind::AlreadyExists.into())
+        })?;
+        drop(alone);
         kernel::rustix::fs::mkdir(&path, Mode::from_raw_mode(0o700))
             .map_err(|errno| Error::io("make a staging directory", &path, errno.into()))?;
-        Ok(Self { parent, name, _lock: lock })
+        Ok(Self { parent, name, _lock: lock, end: End::Whole })
     }
 
     pub(crate) fn path(&self) -> PathBuf {
         self.parent.join(&self.name)
     }
+
+    /// From here on a failure leaves content behind that no image names; the next command is to look
+    /// for it, as after a kill.
+    pub(crate) fn begin_publishing(&mut self) {
+        self.end = End::Unfinished;
+    }
+
+    /// Everything is where it belongs: removes the directory.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.end = End::Whole;
+        self.remove()
+    }
+
+    fn remove(&self) -> Result<()> {
+        remove(&self.parent, &self.name)?;
+        match self.end {
+            End::Whole => remove(&self.parent, &lock_name(&self.name)),
+            End::Unfinished => Ok(()),
+        }
+    }
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // What cannot be removed now is swept by the next command, since its lock is free.
-        drop(remove(&self.parent, &self.name));
+        // There is nobody to tell; what cannot be removed now is swept by the next command, since the
+        // lock is free from here on.
+        self.remove().unwrap_or_default();
     }
 }
 
-fn lock_file(parent: &Path, name: &str) -> Result<File> {
-    let path = parent.join(format!("{name}.lock"));
+/// A lock of a command that was killed.
+#[derive(Debug)]
+pub(crate) struct Abandoned {
+    parent: PathBuf,
+    name: String,
+    _lock: File,
+}
+
+impl Abandoned {
+    /// Takes the last trace of it away.
+    pub(crate) fn forget(self) -> Result<()> {
+        remove(&self.parent, &lock_name(&self.name))
+    }
+}
+
+/// Removes the directories that killed commands left, and says whose they were.
+pub(crate) fn sweep(root: &Path) -> Result<Vec<Abandoned>> {
+    let parent = root.join("staging");
+    let names = names(&parent)?;
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let alone = doorway(&parent)?;
+    let mut abandoned = Vec::new();
+    for name in names {
+        if let Some(lock) = take(&parent, &name)? {
+            abandoned.push(Abandoned { parent: parent.clone(), name, _lock: lock });
+        }
+    }
+    drop(alone);
+    for work in &abandoned {
+        remove(&work.parent, &work.name)?;
+    }
+    Ok(abandoned)
+}
+
+/// The names of all works, dead or alive.
+fn names(parent: &Path) -> Result<std::collections::BTreeSet<String>> {
+    let failed = |error| Error::io("list the staging directory", parent, error);
+    let mut names = std::collections::BTreeSet::new();
+    for entry in std::fs::read_dir(parent).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+        names.insert(name.strip_suffix(LOCK).map_or_else(|| name.clone(), str::to_owned));
+    }
+    Ok(names)
+}
+
+/// A short lock on the staging directory itself.
+fn doorway(parent: &Path) -> Result<File> {
+    let failed = |error| Error::io("lock the staging directory", parent, error);
+    let door = File::open(parent).map_err(failed)?;
+    flock(&door, FlockOperation::LockExclusive).map_err(|errno| failed(errno.into()))?;
+    Ok(door)
+}
+
+/// The lock of a work, or nothing when somebody has it.
+fn take(parent: &Path, name: &str) -> Result<Option<File>> {
+    let path = parent.join(lock_name(name));
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|error| Error::io("make a staging lock", &path, error))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive)
-        .map_err(|errno| Error::io("take a staging lock", &path, errno.into()))?;
-    Ok(file)
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(kernel::Errno::WOULDBLOCK) => Ok(None),
+        Err(errno) => Err(Error::io("take a staging lock", &path, errno.into())),
+    }
 }
 
-fn sweep(parent: &Path) -> Result<()> {
-    let list = std::fs::read_dir(parent).map_err(|error| Error::io("list the staging directory", parent, error))?;
-    for entry in list {
-        let entry = entry.map_err(|error| Error::io("list the staging directory", parent, error))?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let name = name.strip_suffix(".lock").unwrap_or(&name).to_owned();
-        // Held by somebody who works there; or gone by now.
-        let Ok(_lock) = lock_file(parent, &name) else { continue };
-        remove(parent, &name)?;
-    }
-    Ok(())
+fn lock_name(name: &str) -> String {
+    format!("{name}{LOCK}")
 }
 
 fn remove(parent: &Path, name: &str) -> Result<()> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = kernel::rustix::fs::open(parent, flags, Mode::empty())
         .map_err(|errno| Error::io("open the staging directory", parent, errno.into()))?;
-    for name in [name.to_owned(), format!("{name}.lock")] {
-        remove_tree(directory.as_fd(), name.as_ref())
-            .map_err(|error| Error::io("remove a staging directory", parent, error.errno.into()))?;
-    }
-    Ok(())
+    remove_tree(directory.as_fd(), name.as_ref())
+        .map_err(|error| Error::io("remove a staging directory", parent, error.errno.into()))
 }
+
+const LOCK: &str = ".lock";

@@ -10,6 +10,7 @@ use kernel::bpf::{self, Instruction, Reach};
 use kernel::rustix;
 
 use crate::error::{Error, Result};
+use crate::walls::Devices;
 
 /// One kind of access that is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +34,16 @@ impl DeviceRule {
 
     /// The device at `path` on the host, for `access` (some of `r`, `w`, `m`).
     pub fn for_node(path: &Path, access: &str) -> Result<Self> {
-        let metadata = std::fs::metadata(path).map_err(|_| Error::SourceMissing { what: "device", path: path.to_owned() })?;
+        let metadata = std::fs::metadata(path)
+            .map_err(|_| Error::SourceMissing { what: "device", path: path.to_owned() })?;
         let kind = match metadata.file_type() {
             kind if kind.is_block_device() => Kind::Block,
             kind if kind.is_char_device() => Kind::Char,
             _ => {
-                return Err(Error::Refused { what: format!("device {}", path.display()), reason: "it is not a device".into() });
+                return Err(Error::Refused {
+                    what: format!("device {}", path.display()),
+                    reason: "it is not a device".into(),
+                });
             }
         };
         let bits = access.chars().fold(0, |bits, letter| {
@@ -61,7 +66,8 @@ impl DeviceRule {
 
 /// null, zero, full, random, urandom, tty, ptmx and terminals, for reading and writing.
 pub fn default_devices() -> Vec<DeviceRule> {
-    let node = |major, minor| DeviceRule { kind: Some(Kind::Char), major: Some(major), minor, access: READ | WRITE };
+    let node =
+        |major, minor| DeviceRule { kind: Some(Kind::Char), major: Some(major), minor, access: READ | WRITE };
     vec![
         node(1, Some(3)),
         node(1, Some(5)),
@@ -80,10 +86,20 @@ pub(super) fn attach(directory: &OwnedFd, rules: &[DeviceRule]) -> Result<(), ke
     bpf::attach_device_program(directory, &program)
 }
 
-/// What the kernel says is attached there.
-pub(super) fn evidence(directory: &OwnedFd) -> Result<Option<String>, kernel::Error> {
-    let programs = bpf::device_programs(directory, Reach::Attached)?;
-    Ok((!programs.is_empty()).then(|| format!("{} device program(s) attached to its cgroup", programs.len())))
+/// What the kernel says is attached there. Programs are told apart by the hash that the kernel makes
+/// of their instructions, so the default's is loaded once more, to be compared with.
+pub(super) fn evidence(directory: &OwnedFd) -> Result<Devices, kernel::Error> {
+    let attached = bpf::device_programs(directory, Reach::Attached)?;
+    if attached.is_empty() {
+        return Ok(Devices::Open);
+    }
+    let default = bpf::program(bpf::load_device_program(NAME, &compile(&default_devices()))?)?.tag;
+    for id in &attached {
+        if bpf::program(bpf::open_program(*id)?)?.tag == default {
+            return Ok(Devices::Default);
+        }
+    }
+    Ok(Devices::Other(attached.len()))
 }
 
 /// ```text
@@ -92,14 +108,8 @@ pub(super) fn evidence(directory: &OwnedFd) -> Result<Option<String>, kernel::Er
 /// return 0
 /// ```
 fn compile(rules: &[DeviceRule]) -> Vec<Instruction> {
-    let mut code = vec![
-        load(2, 0),
-        load(3, 0),
-        alu(AND, 2, 0xffff),
-        alu(SHIFT_RIGHT, 3, 16),
-        load(4, 4),
-        load(5, 8),
-    ];
+    let mut code =
+        vec![load(2, 0), load(3, 0), alu(AND, 2, 0xffff), alu(SHIFT_RIGHT, 3, 16), load(4, 4), load(5, 8)];
     for rule in rules {
         let mut tests = Vec::new();
         if let Some(kind) = rule.kind {
@@ -199,7 +209,11 @@ mod tests {
         assert_eq!(asks(1, READ, 1, 3), 0, "a block device of the same number");
         assert_eq!(asks(2, READ, 10, 232), 0, "/dev/kvm");
         assert_eq!(answer(&compile(&[DeviceRule::ALL]), 1, MKNOD | READ | WRITE, 8, 0), 1);
-        assert_eq!(compile(&[DeviceRule::ALL]), compile(&[DeviceRule::ALL, DeviceRule::ALL]), "no unreachable instruction");
+        assert_eq!(
+            compile(&[DeviceRule::ALL]),
+            compile(&[DeviceRule::ALL, DeviceRule::ALL]),
+            "no unreachable instruction"
+        );
         assert_eq!(answer(&compile(&[]), 2, READ, 1, 3), 0);
     }
 }

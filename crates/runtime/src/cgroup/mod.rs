@@ -15,7 +15,7 @@ mod hierarchy;
 mod resources;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kernel::mount::{self, Attributes, Depth};
@@ -24,11 +24,11 @@ use kernel::rustix::fs::{CWD, Mode, OFlags};
 use kernel::{Errno, rustix};
 
 pub use devices::{DeviceRule, default_devices};
-pub use hierarchy::Hierarchy;
+pub use hierarchy::{Hierarchy, Placement};
 use hierarchy::{Tree, Version};
 pub use resources::Resources;
 
-use crate::walls::Limits;
+use crate::walls::{Bounds, Devices, Limits};
 
 /// Why a cgroup could not be made, read or removed.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,14 @@ pub enum Error {
     /// A limit makes no sense, or not here.
     #[error("{flag}: {reason}")]
     Limit {
+        /// As a person writes it.
+        flag: &'static str,
+        /// In words.
+        reason: String,
+    },
+    /// A limit that somebody asked for and that this host or user cannot have.
+    #[error("{flag} cannot be applied: {reason}")]
+    NotHere {
         /// As a person writes it.
         flag: &'static str,
         /// In words.
@@ -52,6 +60,20 @@ pub enum Error {
         #[source]
         source: kernel::Error,
     },
+}
+
+impl Error {
+    /// What to do about it, when we know.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotHere { .. } => Some(
+                "as an ordinary user, start it in a delegated cgroup: `systemd-run --user --scope -p Delegate=yes \
+                 bulkhead run ...`; as root, mount or enable the controller; or leave the limit out"
+                    .into(),
+            ),
+            _ => None,
+        }
+    }
 }
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -96,8 +118,12 @@ pub struct View {
 /// What a container uses now.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stats {
-    /// Bytes.
+    /// Bytes, page cache and shared memory included.
     pub memory: u64,
+    /// Bytes of page cache that the kernel takes back before it kills.
+    pub reclaimable: u64,
+    /// Bytes of shared memory and tmpfs.
+    pub shared: u64,
     /// Processes and threads.
     pub processes: u64,
     /// Processor time since the start.
@@ -105,8 +131,14 @@ pub struct Stats {
 }
 
 impl Cgroup {
-    /// Makes the cgroup `id` with these bounds. On an error nothing of it is left.
-    pub fn create(hierarchy: &Hierarchy, id: &str, resources: &Resources, devices: &[DeviceRule]) -> Result<Self> {
+    /// Makes the cgroup `id` with these bounds, in a hierarchy that was settled. Devices are guarded
+    /// where that is possible ([`Hierarchy::lacks_devices`]). On an error nothing of it is left.
+    pub fn create(
+        hierarchy: &Hierarchy,
+        id: &str,
+        resources: &Resources,
+        devices: &[DeviceRule],
+    ) -> Result<Self> {
         resources.check(hierarchy)?;
         let mut cgroup = Self { trees: Vec::new() };
         for tree in hierarchy.needed(resources) {
@@ -115,23 +147,32 @@ impl Cgroup {
                 Err(error) => return Err(cgroup.give_up(error)),
             }
         }
-        match cgroup.guard_devices(devices) {
+        match hierarchy.lacks_devices().map_or_else(|| cgroup.guard_devices(devices), |_| Ok(())) {
             Ok(()) => Ok(cgroup),
             Err(error) => Err(cgroup.give_up(error)),
         }
     }
 
     fn make(&mut self, tree: &Tree, id: &str, resources: &Resources) -> Result<()> {
-        let parent = tree.parent()?;
-        let path = parent.join(id);
-        rustix::fs::mkdir(&path, Mode::from_raw_mode(0o755)).map_err(|errno| failed("make a cgroup", &path, errno))?;
+        let path = tree.parent().join(id);
+        rustix::fs::mkdir(&path, Mode::from_raw_mode(0o755))
+            .map_err(|errno| failed("make a cgroup", &path, errno))?;
         let directory = open_directory(&path)?;
-        self.trees.push(Place { version: tree.version, name: tree.name.clone(), path: path.clone(), directory });
+        self.trees.push(Place {
+            version: tree.version,
+            name: tree.name.clone(),
+            path: path.clone(),
+            directory,
+        });
         for (file, value, flag) in resources.settings(tree)? {
             write(&path.join(&file), &value).map_err(|errno| match errno {
-                Errno::INVAL | Errno::RANGE => Error::Limit { flag, reason: format!("the kernel refuses `{value}` for {file}") },
+                Errno::INVAL | Errno::RANGE => {
+                    Error::Limit { flag, reason: format!("the kernel refuses `{value}` for {file}") }
+                }
                 Errno::NOENT => Error::Limit { flag, reason: format!("this kernel has no {file}") },
-                Errno::BUSY => Error::Limit { flag, reason: format!("{file} cannot be set to `{value}` now") },
+                Errno::BUSY => {
+                    Error::Limit { flag, reason: format!("{file} cannot be set to `{value}` now") }
+                }
                 errno => failed("set a limit", &path.join(&file), errno),
             })?;
         }
@@ -155,17 +196,23 @@ impl Cgroup {
 
     /// Removes what was made so far; `error` is the one to tell.
     fn give_up(self, error: Error) -> Error {
-        drop(self.remove());
-        error
+        match self.remove() {
+            // What stays is empty, and the next command sweeps it.
+            Ok(()) | Err(_) => error,
+        }
     }
 
-    /// The cgroup `id`, when it is there.
-    pub fn open_existing(hierarchy: &Hierarchy, id: &str) -> Result<Option<Self>> {
+    /// The cgroup that was made in these places (see [`Hierarchy::places`]), as far as it is there.
+    pub fn reopen(places: &[PathBuf]) -> Result<Option<Self>> {
         let mut trees = Vec::new();
-        for tree in hierarchy.trees() {
-            let path = tree.point.join(hierarchy::PARENT).join(id);
-            match open_directory(&path) {
-                Ok(directory) => trees.push(Place { version: tree.version, name: tree.name.clone(), path, directory }),
+        for path in places {
+            match open_directory(path) {
+                Ok(directory) => {
+                    let version = version(&directory)
+                        .map_err(|errno| failed("look at a cgroup", path, errno))?;
+                    let name = String::new();
+                    trees.push(Place { version, name, path: path.clone(), directory });
+                }
                 Err(Error::Step { source, .. }) if matches!(source.errno, Errno::NOENT | Errno::ACCESS) => {}
                 Err(error) => return Err(error),
             }
@@ -184,7 +231,8 @@ impl Cgroup {
         legacy
             .map(|place| {
                 let path = place.path.join("tasks");
-                rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| failed("open a cgroup", &path, errno))
+                rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+                    .map_err(|errno| failed("open a cgroup", &path, errno))
             })
             .collect()
     }
@@ -203,7 +251,8 @@ impl Cgroup {
             ..Attributes::default()
         };
         let views = self.trees.iter().map(|place| {
-            let step = |source| Error::Step { step: "make a view of the cgroup", path: place.path.clone(), source };
+            let step =
+                |source| Error::Step { step: "make a view of the cgroup", path: place.path.clone(), source };
             let tree = mount::clone_tree(CWD, &place.path, Depth::Single).map_err(step)?;
             mount::set_attributes(tree.as_fd(), &attributes, Depth::Single).map_err(step)?;
             Ok(View { name: place.name.clone(), tree })
@@ -215,31 +264,48 @@ impl Cgroup {
     pub fn stats(&self) -> Stats {
         let number = |files: [&str; 2]| {
             let texts = self.trees.iter().flat_map(|place| files.iter().map(|file| place.path.join(file)));
-            texts.filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok()).next().unwrap_or(0)
+            texts
+                .filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok())
+                .next()
+                .unwrap_or(0)
         };
         let cpu = self.unified().and_then(|place| std::fs::read_to_string(place.path.join("cpu.stat")).ok());
-        let micros = cpu.and_then(|text| text.lines().next()?.strip_prefix("usage_usec ")?.parse().ok()).unwrap_or(0);
+        let micros =
+            cpu.and_then(|text| text.lines().next()?.strip_prefix("usage_usec ")?.parse().ok()).unwrap_or(0);
+        let details = self.trees.iter().find_map(|place| std::fs::read_to_string(place.path.join("memory.stat")).ok());
+        let detail = |name| details.as_deref().and_then(|text| detail(text, name)).unwrap_or(0);
         Stats {
             memory: number(["memory.current", "memory.usage_in_bytes"]),
+            reclaimable: detail("active_file") + detail("inactive_file"),
+            shared: detail("shmem"),
             processes: number(["pids.current", "pids.current"]),
             cpu: Duration::from_micros(micros),
         }
     }
 
     /// The bounds as the kernel has them.
-    pub fn limits(&self) -> Result<Limits> {
-        let number = |files: &[&str]| {
-            let paths = self.trees.iter().flat_map(|place| files.iter().map(|file| place.path.join(file)));
-            let value = paths.filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok()).next();
-            // v1 says "unlimited" as a number near 2^63.
-            value.filter(|value| *value < 1 << 60)
-        };
-        let devices = match self.unified() {
-            Some(place) => devices::evidence(&place.directory)
-                .map_err(|source| Error::Step { step: "read the device programs", path: place.path.clone(), source })?,
-            None => None,
-        };
-        Ok(Limits { memory: number(&["memory.max", "memory.limit_in_bytes"]), pids: number(&["pids.max"]), devices })
+    pub fn limits(&self) -> Limits {
+        let (memory, memory_file) = self.bound(&["memory.max", "memory.limit_in_bytes"]);
+        let (pids, pids_file) = self.bound(&["pids.max"]);
+        Limits {
+            places: self.trees.len(),
+            bounds: Bounds { memory, pids },
+            files: [memory_file, pids_file],
+            devices: self.unified().map_or_else(
+                || Devices::Hidden("it has no cgroup v2 directory to ask about".into()),
+                |place| devices::evidence(&place.directory).unwrap_or_else(|error| Devices::Hidden(error.to_string())),
+            ),
+        }
+    }
+
+    /// What the first of `files` that is there says, and where it is.
+    fn bound(&self, files: &[&str]) -> (Option<u64>, Option<String>) {
+        let mut paths = self.trees.iter().flat_map(|place| files.iter().map(|file| place.path.join(file)));
+        let found = paths.find_map(|path| Some((std::fs::read_to_string(&path).ok()?, path)));
+        let Some((text, path)) = found else { return (None, None) };
+        // v1 says "unlimited" as a number near 2^63.
+        let bound = text.trim().parse().ok().filter(|value| *value < 1 << 60);
+        (bound, Some(path.display().to_string()))
     }
 
     /// Kills every process in it.
@@ -253,6 +319,7 @@ impl Cgroup {
                 Err(errno) => return Err(failed("kill the cgroup", &path, errno)),
             }
         }
+        self.forbid_forks()?;
         for place in &self.trees {
             for _ in 0..TRIES {
                 let processes = processes(place)?;
@@ -260,8 +327,10 @@ impl Cgroup {
                     break;
                 }
                 for pid in processes {
-                    // A process that is gone is what was wanted.
-                    drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+                    match rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
+                        // A process that is gone is what was wanted; one that stays is met again.
+                        Ok(()) | Err(_) => {}
+                    }
                 }
                 pause();
             }
@@ -269,12 +338,26 @@ impl Cgroup {
         Ok(())
     }
 
+    /// Killing one by one would lose the race against a program that forks.
+    fn forbid_forks(&self) -> Result<()> {
+        for place in &self.trees {
+            let path = place.path.join("pids.max");
+            match write(&path, "0") {
+                Ok(()) | Err(Errno::NOENT | Errno::NODEV) => {}
+                Err(errno) => return Err(failed("stop new processes", &path, errno)),
+            }
+        }
+        Ok(())
+    }
+
     fn wait_until_empty(&self, place: &Place) -> Result<()> {
         let path = place.path.join("cgroup.events");
-        let events = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| failed("watch the cgroup", &path, errno))?;
+        let events = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| failed("watch the cgroup", &path, errno))?;
         for _ in 0..TRIES {
             let mut text = [0u8; 128];
-            let length = rustix::io::pread(&events, &mut text[..], 0).map_err(|errno| failed("watch the cgroup", &path, errno))?;
+            let length = rustix::io::pread(&events, &mut text[..], 0)
+                .map_err(|errno| failed("watch the cgroup", &path, errno))?;
             if String::from_utf8_lossy(&text[..length]).contains("populated 0") {
                 return Ok(());
             }
@@ -285,13 +368,13 @@ impl Cgroup {
         Err(failed("empty the cgroup", &place.path, Errno::BUSY))
     }
 
-    /// Removes it. Its processes have ended.
+    /// Removes it, with cgroups that a privileged container made in it. Its processes have ended.
     pub fn remove(self) -> Result<()> {
         let mut first = None;
         for place in &self.trees {
             // The tree may still count a process that has just been reaped.
-            let removed = (0..TRIES).find_map(|_| match rustix::fs::rmdir(&place.path) {
-                Ok(()) | Err(Errno::NOENT) => Some(Ok(())),
+            let removed = (0..TRIES).find_map(|_| match remove_directory(&place.path) {
+                Ok(()) => Some(Ok(())),
                 Err(Errno::BUSY) => {
                     pause();
                     None
@@ -306,40 +389,79 @@ impl Cgroup {
     }
 }
 
+/// A cgroup's directory goes by one rmdir(2) once no other is in it.
+fn remove_directory(path: &Path) -> Result<(), Errno> {
+    match rustix::fs::rmdir(path) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::BUSY) => {}
+        Err(errno) => return Err(errno),
+    }
+    let list = std::fs::read_dir(path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    for entry in list {
+        let entry = entry.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_directory(&entry.path())?;
+        }
+    }
+    rustix::fs::rmdir(path)
+}
+
+/// A figure of memory.stat, of the cgroup and those below it. Version 1 has figures of the cgroup alone besides, and
+/// calls these `total_`.
+fn detail(text: &str, name: &str) -> Option<u64> {
+    let row = |wanted: &str| text.lines().find_map(|line| line.strip_prefix(wanted)?.strip_prefix(' ')?.parse().ok());
+    row(&format!("total_{name}")).or_else(|| row(name))
+}
+
 /// In the child: moves this process into the v1 cgroups.
 pub fn join_self(tasks: &[OwnedFd]) -> Result<()> {
     for file in tasks {
-        rustix::io::write(file, b"0").map_err(|errno| failed("join a cgroup", &PathBuf::from("tasks"), errno))?;
+        rustix::io::write(file, b"0")
+            .map_err(|errno| failed("join a cgroup", &PathBuf::from("tasks"), errno))?;
     }
     Ok(())
 }
 
 fn processes(place: &Place) -> Result<Vec<rustix::process::Pid>> {
     let path = place.path.join("cgroup.procs");
-    let text = std::fs::read_to_string(&path).map_err(|error| failed("list a cgroup's processes", &path, Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        failed("list a cgroup's processes", &path, Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    })?;
     Ok(text.lines().filter_map(|line| rustix::process::Pid::from_raw(line.parse().ok()?)).collect())
 }
 
-fn open_directory(path: &std::path::Path) -> Result<OwnedFd> {
+/// statfs(2) tells the two versions apart.
+fn version(directory: &OwnedFd) -> Result<Version, Errno> {
+    match rustix::fs::fstatfs(directory)?.f_type {
+        CGROUP2_MAGIC => Ok(Version::Two),
+        _ => Ok(Version::One),
+    }
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| failed("open a cgroup", path, errno))
 }
 
-fn write(path: &std::path::Path, value: &str) -> Result<(), Errno> {
+fn write(path: &Path, value: &str) -> Result<(), Errno> {
     let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     rustix::io::write(&file, value.as_bytes()).map(drop)
 }
 
-fn failed(step: &'static str, path: &std::path::Path, errno: Errno) -> Error {
+fn failed(step: &'static str, path: &Path, errno: Errno) -> Error {
     Error::Step { step, path: path.to_owned(), source: kernel::Error::new("cgroup", errno) }
 }
 
 /// A moment for the kernel to finish what it has begun; v1 has nothing that could be waited on.
 fn pause() {
     let moment = Timespec { tv_sec: 0, tv_nsec: 500_000 };
-    // An interrupted pause is a shorter one.
-    drop(poll(&mut [], Some(&moment)));
+    match poll(&mut [], Some(&moment)) {
+        // An interrupted pause is a shorter one.
+        Ok(_) | Err(_) => {}
+    }
 }
 
+/// linux/magic.h: CGROUP2_SUPER_MAGIC.
+const CGROUP2_MAGIC: i64 = 0x6367_7270;
 /// Together a good second.
 const TRIES: u32 = 2000;

@@ -43,7 +43,8 @@ pub(super) type Setting = (String, String, &'static str);
 impl Resources {
     /// Processors that the container can use at once, rounded up.
     pub fn processors(&self) -> Option<usize> {
-        let quota = self.nano_cpus.map(|nanos| usize::try_from(nanos.div_ceil(1_000_000_000)).unwrap_or(usize::MAX));
+        let quota =
+            self.nano_cpus.map(|nanos| usize::try_from(nanos.div_ceil(1_000_000_000)).unwrap_or(usize::MAX));
         let set = self.cpuset_cpus.as_deref().and_then(count);
         match (quota, set) {
             (Some(quota), Some(set)) => Some(quota.min(set)),
@@ -90,14 +91,30 @@ impl Resources {
             && total >= 0
             && total.unsigned_abs() < memory
         {
-            return refused("--memory-swap", "it is memory and swap together and must not be less than --memory".into());
+            return refused(
+                "--memory-swap",
+                "it is memory and swap together and must not be less than --memory".into(),
+            );
+        }
+        if self.memory_reservation.is_some_and(|bytes| bytes < LEAST_MEMORY) {
+            return refused("--memory-reservation", "the minimum memory reservation allowed is 6MB".into());
+        }
+        if let (Some(reserved), Some(memory)) = (self.memory_reservation, self.memory_max)
+            && reserved > memory
+        {
+            return refused("--memory-reservation", "it must not be more than --memory".into());
         }
         if self.memory_swap.is_some_and(|total| total > 0) && self.memory_max.is_none() {
             return refused("--memory-swap", "it needs --memory as well".into());
         }
         let online = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
         if self.nano_cpus.is_some_and(|nanos| nanos < 10_000_000 || nanos > online * 1_000_000_000) {
-            return refused("--cpus", format!("the range of CPUs is from 0.01 to {online}.00, as there are only {online} CPUs available"));
+            return refused(
+                "--cpus",
+                format!(
+                    "the range of CPUs is from 0.01 to {online}.00, as there are only {online} CPUs available"
+                ),
+            );
         }
         if self.cpu_shares.is_some_and(|shares| !(2..=262_144).contains(&shares)) {
             return refused("--cpu-shares", "it must be between 2 and 262144".into());
@@ -123,15 +140,22 @@ impl Resources {
 
     fn legacy(&self, tree: &Tree) -> Vec<Setting> {
         let mut list = Vec::new();
+        let swap = self.memory_swap.map(|total| total.to_string());
+        let swap = swap.or_else(|| text(self.swap_by_default(tree, "memory.memsw.limit_in_bytes")?.checked_mul(2)));
         let mut set = |controller: &str, file: &str, value: Option<String>, flag| {
             if let (true, Some(value)) = (tree.has(controller), value) {
                 list.push((file.to_owned(), value, flag));
             }
         };
         set("memory", "memory.limit_in_bytes", text(self.memory_max), "--memory");
-        set("memory", "memory.memsw.limit_in_bytes", self.memory_swap.map(|total| total.to_string()), "--memory-swap");
+        set("memory", "memory.memsw.limit_in_bytes", swap, "--memory-swap");
         set("memory", "memory.soft_limit_in_bytes", text(self.memory_reservation), "--memory-reservation");
-        set("memory", "memory.oom_control", self.oom_kill_disable.then(|| "1".to_owned()), "--oom-kill-disable");
+        set(
+            "memory",
+            "memory.oom_control",
+            self.oom_kill_disable.then(|| "1".to_owned()),
+            "--oom-kill-disable",
+        );
         set("pids", "pids.max", text(self.pids_max), "--pids-limit");
         set("cpu", "cpu.cfs_period_us", self.nano_cpus.map(|_| PERIOD.to_string()), "--cpus");
         set("cpu", "cpu.cfs_quota_us", text(self.quota()), "--cpus");
@@ -142,7 +166,8 @@ impl Resources {
                 ("cpuset.mems", &self.cpuset_mems, "--cpuset-mems"),
             ] {
                 // A v1 cpuset takes no process before both lists are set.
-                let inherited = || std::fs::read_to_string(tree.point.join(file)).ok().map(|list| list.trim().to_owned());
+                let inherited =
+                    || std::fs::read_to_string(tree.base.join(file)).ok().map(|list| list.trim().to_owned());
                 set("cpuset", file, given.clone().or_else(inherited), flag);
             }
         }
@@ -168,12 +193,15 @@ impl Resources {
             }
         };
         if self.oom_kill_disable && tree.has("memory") {
-            return Err(Error::Limit { flag: "--oom-kill-disable", reason: "cgroup v2 has no such switch".into() });
+            return Err(Error::Limit {
+                flag: "--oom-kill-disable",
+                reason: "cgroup v2 has no such switch".into(),
+            });
         }
         let swap = match (self.memory_swap, self.memory_max) {
             (Some(-1), _) => Some("max".to_owned()),
             (Some(total), Some(memory)) => Some(total.unsigned_abs().saturating_sub(memory).to_string()),
-            _ => None,
+            _ => text(self.swap_by_default(tree, "memory.swap.max")),
         };
         set("memory", "memory.max", text(self.memory_max), "--memory");
         set("memory", "memory.swap.max", swap, "--memory-swap");
@@ -181,10 +209,20 @@ impl Resources {
         set("pids", "pids.max", text(self.pids_max), "--pids-limit");
         set("cpu", "cpu.max", self.quota().map(|quota| format!("{quota} {PERIOD}")), "--cpus");
         // As runc and systemd convert: 2..262144 to 1..10000.
-        set("cpu", "cpu.weight", self.cpu_shares.map(|shares| (1 + (shares - 2) * 9999 / 262_142).to_string()), "--cpu-shares");
+        set(
+            "cpu",
+            "cpu.weight",
+            self.cpu_shares.map(|shares| (1 + (shares - 2) * 9999 / 262_142).to_string()),
+            "--cpu-shares",
+        );
         set("cpuset", "cpuset.cpus", self.cpuset_cpus.clone(), "--cpuset-cpus");
         set("cpuset", "cpuset.mems", self.cpuset_mems.clone(), "--cpuset-mems");
-        set("io", "io.weight", self.blkio_weight.map(|weight| (1 + (u64::from(weight) - 10) * 9999 / 990).to_string()), "--blkio-weight");
+        set(
+            "io",
+            "io.weight",
+            self.blkio_weight.map(|weight| (1 + (u64::from(weight) - 10) * 9999 / 990).to_string()),
+            "--blkio-weight",
+        );
         for (key, rates, flag) in [
             ("rbps", &self.device_read_bps, "--device-read-bps"),
             ("wbps", &self.device_write_bps, "--device-write-bps"),
@@ -196,6 +234,12 @@ impl Resources {
             }
         }
         Ok(list)
+    }
+
+    /// Docker's rule: who bounds memory and says nothing of swap gets as much swap again. A kernel
+    /// that does not count swap has no such file, and nothing is written.
+    fn swap_by_default(&self, tree: &Tree, file: &str) -> Option<u64> {
+        self.memory_max.filter(|_| self.memory_swap.is_none() && tree.parent().join(file).exists())
     }
 
     /// Microseconds of processor time in each period.
@@ -235,11 +279,24 @@ mod tests {
             _ => "",
         };
         assert_eq!(flag(Resources { memory_max: Some(1 << 20), ..Resources::default() }), "--memory");
-        assert_eq!(flag(Resources { memory_max: Some(64 << 20), memory_swap: Some(1 << 20), ..Resources::default() }), "--memory-swap");
+        assert_eq!(
+            flag(Resources {
+                memory_max: Some(64 << 20),
+                memory_swap: Some(1 << 20),
+                ..Resources::default()
+            }),
+            "--memory-swap"
+        );
         assert_eq!(flag(Resources { nano_cpus: Some(1), ..Resources::default() }), "--cpus");
         assert_eq!(flag(Resources { cpu_shares: Some(1), ..Resources::default() }), "--cpu-shares");
-        assert_eq!(flag(Resources { cpuset_cpus: Some("x".into()), ..Resources::default() }), "--cpuset-cpus");
-        assert_eq!(flag(Resources { memory_max: Some(64 << 20), pids_max: Some(20), ..Resources::default() }), "");
+        assert_eq!(
+            flag(Resources { cpuset_cpus: Some("x".into()), ..Resources::default() }),
+            "--cpuset-cpus"
+        );
+        assert_eq!(
+            flag(Resources { memory_max: Some(64 << 20), pids_max: Some(20), ..Resources::default() }),
+            ""
+        );
     }
 
     #[test]
@@ -254,15 +311,26 @@ mod tests {
         let tree = |version, names: &[&str]| Tree {
             version,
             name: String::new(),
-            point: "/".into(),
+            base: "/".into(),
             controllers: names.iter().map(|&name| name.to_owned()).collect(),
+            ..Tree::default()
         };
-        let lines = |tree| resources.settings(&tree).unwrap().into_iter().map(|(file, value, _)| format!("{file}={value}")).collect::<Vec<_>>();
+        let lines = |tree| {
+            resources
+                .settings(&tree)
+                .unwrap()
+                .into_iter()
+                .map(|(file, value, _)| format!("{file}={value}"))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
             lines(tree(Version::Two, &["memory", "pids", "cpu"])),
             ["memory.max=67108864", "memory.swap.max=33554432", "pids.max=20", "cpu.max=150000 100000"]
         );
-        assert_eq!(lines(tree(Version::One, &["cpu"])), ["cpu.cfs_period_us=100000", "cpu.cfs_quota_us=150000"]);
+        assert_eq!(
+            lines(tree(Version::One, &["cpu"])),
+            ["cpu.cfs_period_us=100000", "cpu.cfs_quota_us=150000"]
+        );
         assert_eq!(resources.processors(), Some(2));
     }
 }

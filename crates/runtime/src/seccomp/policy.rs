@@ -130,17 +130,18 @@ impl Policy {
         }
     }
 
+    /// What the capabilities of `request` open, each with its reason.
+    pub fn lifted(&self, request: &Request<'_>) -> Vec<Lifted> {
+        self.lifts.iter().filter(|lift| lift.applies(request)).map(Lift::told).collect()
+    }
+
     fn lift<'p>(&'p self, filter: &mut Filter<'p>, calls: &mut [AnswerId], request: &Request<'_>) {
         for lift in self.lifts.iter().filter(|lift| lift.applies(request)) {
             for call in lift.calls.iter() {
                 let answer = lift.open(filter.answer(calls[call.index()]));
                 calls[call.index()] = filter.intern(answer);
             }
-            filter.lifted.push(Lifted {
-                by: Grant::Capability(lift.capability),
-                calls: lift.calls.clone(),
-                reason: lift.reason.clone(),
-            });
+            filter.lifted.push(lift.told());
         }
     }
 }
@@ -159,6 +160,14 @@ impl Lift {
     fn applies(&self, request: &Request<'_>) -> bool {
         let reaches = self.scope == Scope::Container || request.user_namespace == UserNamespace::Host;
         reaches && request.capabilities & self.capability.mask() != 0
+    }
+
+    fn told(&self) -> Lifted {
+        Lifted {
+            by: Grant::Capability(self.capability),
+            calls: self.calls.clone(),
+            reason: self.reason.clone(),
+        }
     }
 
     /// The answer `before`, opened.

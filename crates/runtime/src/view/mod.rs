@@ -5,12 +5,18 @@
 //! Files that the kernel would fill with the host's figures (`/proc/meminfo`, `/proc/stat`, ...) are
 //! replaced by files on the staging area, rewritten once a second by the monitor; two system calls that
 //! no file can stand in for (sysinfo(2), sched_getaffinity(2)) are answered by it. When the monitor is
-//! slow, the figures are a little old; nothing hangs on a file server (lxcfs' weakness).
+//! slow or stopped, the figures of the files are a little old; nothing hangs on a file server (lxcfs'
+//! weakness). A caller of one of the two calls then waits as for any slow call: signals reach it, and when
+//! the monitor dies the kernel itself answers ENOSYS.
 //!
-//! A rewrite is one pwrite(2) of a text of the same length, so a reader never sees half a line.
+//! A rewrite is one pwrite(2) of a text of the same length, so a reader never sees a line end in the
+//! wrong place; at worst it finds digits of two moments.
 
 mod files;
 mod host;
+mod live;
+mod meter;
+mod processors;
 mod questions;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,9 +24,12 @@ use std::time::{Duration, Instant};
 
 use kernel::seccomp::Notifier;
 
-use crate::cgroup::{Cgroup, Resources};
+use crate::cgroup::{Cgroup, Resources, Stats};
 use crate::plan::StagedFile;
 use host::Host;
+use live::Live;
+use meter::Meter;
+use processors::Processors;
 
 /// Why the view could not be made or kept up.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +53,15 @@ pub enum Error {
     },
 }
 
+/// The system calls that the view of a container with these bounds has to answer, by name.
+///
+/// sched_getaffinity(2) is among them only when a quota leaves fewer processors than the kernel would tell: runtimes
+/// call it early and often, and an answer takes twenty times as long as the call.
+pub fn answered_calls(resources: &Resources) -> Result<&'static [&'static str], Error> {
+    let all = &["sysinfo", "sched_getaffinity"];
+    Ok(if Processors::of(resources)?.differ_from_affinity() { all } else { &all[..1] })
+}
+
 /// What a container sees of its limits.
 #[derive(Debug)]
 pub struct View {
@@ -53,47 +71,36 @@ pub struct View {
     /// The texts of the start; dropped once they are staged.
     first: Vec<StagedFile>,
     /// Files that are rewritten, with how.
-    kept: Vec<(OwnedFd, files::Live)>,
-    usage: Usage,
+    kept: Vec<(OwnedFd, Live)>,
+    usage: Stats,
     questions: Option<Notifier>,
+    meter: Meter,
 }
 
 /// What the container may use, in the end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Limits {
     /// Bytes.
     memory: u64,
     /// Bytes of swap.
     swap: u64,
-    /// Processors, rounded up.
-    processors: usize,
-    /// Processors of the host that its kernel counts, for the size of a mask.
-    possible: usize,
-}
-
-/// What it uses now.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Usage {
-    memory: u64,
-    processes: u64,
-    cpu: Duration,
+    processors: Processors,
 }
 
 impl View {
     /// Reads the host and draws the first view.
-    pub fn new(resources: &Resources, cgroup: &Cgroup) -> Result<Self, Error> {
+    pub fn new(resources: &Resources) -> Result<Self, Error> {
         let host = Host::read()?;
         let limits = Limits {
             memory: resources.memory_max.map_or(host.memory, |limit| limit.min(host.memory)),
             swap: 0,
-            processors: resources.processors().map_or(host.processors, |limit| limit.clamp(1, host.processors)),
-            possible: host.processors,
+            processors: Processors::of(resources)?,
         };
-        let usage = Usage::default();
+        let usage = Stats::default();
         let first = files::all(&host, &limits, &usage)?;
         let now = Instant::now();
-        drop(cgroup.stats());
-        Ok(Self { limits, started: now, ticked: now, first, kept: Vec::new(), usage, questions: None })
+        let meter = Meter::new(now);
+        Ok(Self { limits, started: now, ticked: now, first, kept: Vec::new(), usage, questions: None, meter })
     }
 
     /// The files to stage, with their first texts.
@@ -104,7 +111,7 @@ impl View {
     /// Takes the staged files, open for writing, in the order of [`View::files`].
     pub fn keep(&mut self, staged: Vec<OwnedFd>) {
         for (fd, file) in staged.into_iter().zip(std::mem::take(&mut self.first)) {
-            if let Some(live) = files::live(&file.target) {
+            if let Some(live) = live::live(&file.target) {
                 self.kept.push((fd, live));
             }
         }
@@ -115,9 +122,9 @@ impl View {
         self.questions = Some(Notifier::new(listener));
     }
 
-    /// To be polled for reading.
+    /// To be polled for reading, unless so much was answered of late that the rest has to wait.
     pub fn listener(&self) -> Option<BorrowedFd<'_>> {
-        self.questions.as_ref().map(AsFd::as_fd)
+        self.questions.as_ref().filter(|_| self.meter.pause(Instant::now()).is_none()).map(AsFd::as_fd)
     }
 
     /// The filter's side is gone: no process of the container is left.
@@ -128,13 +135,17 @@ impl View {
     /// Answers one question; only to be called when one waits.
     pub fn answer(&mut self) -> Result<(), Error> {
         let Some(notifier) = &self.questions else { return Ok(()) };
+        self.meter.count(Instant::now());
         questions::answer(notifier, &self.limits, &self.usage, self.started.elapsed())
             .map_err(|source| Error::Step { step: "answer a question about limits", source })
     }
 
-    /// When [`View::tick`] is due again; never when nothing is rewritten.
+    /// When [`View::tick_if_due`] or [`View::listener`] has to be asked again; never when nothing is rewritten
+    /// and nothing waits.
     pub fn next_tick(&self) -> Option<Duration> {
-        (!self.kept.is_empty()).then(|| TICK.saturating_sub(self.ticked.elapsed()))
+        let tick = (!self.kept.is_empty()).then(|| TICK.saturating_sub(self.ticked.elapsed()));
+        let pause = self.questions.as_ref().and_then(|_| self.meter.pause(Instant::now()));
+        tick.into_iter().chain(pause).min()
     }
 
     /// Rewrites what has changed, when a second has passed.
@@ -143,12 +154,13 @@ impl View {
             return Ok(());
         }
         self.ticked = Instant::now();
-        let stats = cgroup.stats();
-        self.usage = Usage { memory: stats.memory, processes: stats.processes, cpu: stats.cpu };
+        self.usage = cgroup.stats();
         for (fd, live) in &self.kept {
             let text = live.text(&self.limits, &self.usage, self.started.elapsed());
-            kernel::rustix::io::pwrite(fd, text.as_bytes(), 0)
-                .map_err(|errno| Error::Step { step: "rewrite the view of the limits", source: kernel::Error::new("pwrite", errno) })?;
+            kernel::rustix::io::pwrite(fd, text.as_bytes(), 0).map_err(|errno| Error::Step {
+                step: "rewrite the view of the limits",
+                source: kernel::Error::new("pwrite", errno),
+            })?;
         }
         Ok(())
     }

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use kernel::Root;
 use oci::digest::Algorithm;
-use oci::{Digest, Hasher};
+use oci::{Descriptor, Digest, Hasher};
 
 use crate::error::{Error, Result};
 use crate::layers::Hashing;
 use crate::staging::Staging;
-use crate::tar::{Kind, Reader};
+use crate::tar::{Kind, Reader, quoted};
 
 /// All members of an archive.
 #[derive(Debug)]
@@ -65,23 +65,28 @@ impl Spool {
                 return Err(Error::refused(format!("it has more than {MOST_MEMBERS} members")));
             }
             let name = member_name(&entry.path)?;
+            let refused = |why: &str| Error::refused(format!("its member {} {why}", quoted(&entry.path)));
             let member = match entry.kind {
                 Kind::Directory => continue,
                 Kind::File if entry.sparse.is_none() => {
-                    Entry::File(spool_one(&mut reader, &directory, members.len(), entry.size)?)
+                    Entry::File(spool_one(&mut reader, &directory, members.len(), &entry)?)
                 }
                 Kind::SymLink => Entry::Link(beside(&name, &entry.link)?),
                 Kind::HardLink => Entry::Link(member_name(&entry.link)?),
-                _ => return Err(Error::refused(format!("its member `{}` is no plain file", oci::shown(&name)))),
+                _ => return Err(refused("is no plain file")),
             };
-            members.insert(name, member);
+            // Some readers take the first of two, others the last.
+            if members.insert(name, member).is_some() {
+                return Err(refused("stands twice in it"));
+            }
         }
         Ok(Self { place: Place::Files(directory), members })
     }
 
     /// A layout that lies in `directory`: its files are read where they are, beneath it.
     pub(super) fn of_directory(directory: &Path) -> Result<Self> {
-        let root = Root::open(directory).map_err(|error| Error::io("open the image layout", directory, error.errno.into()))?;
+        let root = Root::open(directory)
+            .map_err(|error| Error::io("open the image layout", directory, error.errno.into()))?;
         Ok(Self { place: Place::Directory(root), members: HashMap::new() })
     }
 
@@ -104,20 +109,37 @@ impl Spool {
         }
     }
 
-    /// The blob that a descriptor promises, checked against its length and, when it was spooled,
-    /// against its digest; of a directory it is checked when it is read to the end.
-    pub(super) fn blob(&self, digest: &Digest, size: u64) -> Result<Member> {
+    /// The blob that a descriptor promises, checked against its length and its digest.
+    pub(super) fn blob(&self, promised: &Descriptor) -> Result<Member> {
+        let member = self.sized(promised)?;
+        let algorithm = promised.digest.algorithm();
+        let found = match &member.digest {
+            Some(found) if found.algorithm() == algorithm => found.clone(),
+            _ => self.digest_of(&member, algorithm)?,
+        };
+        same(&promised.digest, &found)?;
+        Ok(member)
+    }
+
+    /// The whole of a small blob. What is checked is what is returned: a layout in a directory may
+    /// change between two looks.
+    pub(super) fn verified(&self, promised: &Descriptor) -> Result<Vec<u8>> {
+        let bytes = self.read(&self.sized(promised)?, &promised.digest.to_string())?;
+        let mut hasher = Hasher::new(promised.digest.algorithm());
+        hasher.update(&bytes);
+        same(&promised.digest, &hasher.finish())?;
+        Ok(bytes)
+    }
+
+    fn sized(&self, promised: &Descriptor) -> Result<Member> {
+        let (digest, size) = (&promised.digest, promised.size);
         let name = format!("blobs/{}/{}", digest.algorithm().name(), digest.hex());
         let member = self.find(&name).ok_or_else(|| Error::refused(format!("it has no blob {digest}")))?;
         if member.size != size {
-            return Err(Error::refused(format!("the blob {digest} has {} bytes and {size} were promised", member.size)));
-        }
-        let found = match (&member.digest, digest.algorithm()) {
-            (Some(found), Algorithm::Sha256) => found.clone(),
-            _ => self.digest_of(&member, digest.algorithm())?,
-        };
-        if found != *digest {
-            return Err(Error::Digest { what: "a blob".into(), wanted: digest.to_string(), found: found.to_string() });
+            let found = member.size;
+            return Err(Error::refused(format!(
+                "the blob {digest} has {found} bytes and {size} were promised"
+            )));
         }
         Ok(member)
     }
@@ -155,43 +177,62 @@ impl Spool {
     }
 }
 
-fn spool_one(reader: &mut Reader<impl Read>, directory: &Path, number: usize, size: u64) -> Result<Member> {
+fn spool_one(
+    reader: &mut Reader<impl Read>,
+    directory: &Path,
+    number: usize,
+    entry: &crate::tar::Entry,
+) -> Result<Member> {
     let path = directory.join(format!("m{number}"));
     let mut file = File::create_new(&path).map_err(|error| Error::io("spool the archive", &path, error))?;
     let mut hashing = Hashing { inner: reader, hasher: Hasher::new(Algorithm::Sha256) };
     let copied = io::copy(&mut hashing, &mut file).map_err(|error| match error.kind() {
         io::ErrorKind::StorageFull => Error::Full { path: directory.to_owned() },
-        _ => Error::refused(error.to_string()),
+        _ => Error::refused(format!("its member {}: {error}", quoted(&entry.path))),
     })?;
-    if copied != size {
-        return Err(Error::refused("it is cut off inside a member"));
+    if copied != entry.size {
+        return Err(Error::refused(format!("it is cut off inside its member {}", quoted(&entry.path))));
     }
-    Ok(Member { at: At::Number(number), size, digest: Some(hashing.hasher.finish()) })
+    Ok(Member { at: At::Number(number), size: entry.size, digest: Some(hashing.hasher.finish()) })
 }
 
 fn told(error: crate::tar::Error, directory: &Path) -> Error {
     match error {
-        crate::tar::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => Error::Full { path: directory.to_owned() },
+        crate::tar::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
+            Error::Full { path: directory.to_owned() }
+        }
         other => Error::refused(other.to_string()),
     }
 }
 
+/// Whether the content is what was promised.
+fn same(wanted: &Digest, found: &Digest) -> Result<()> {
+    if wanted == found {
+        return Ok(());
+    }
+    let what = format!("the blob {wanted}");
+    Err(Error::Digest { what, wanted: wanted.to_string(), found: found.to_string() })
+}
+
 /// A member's name without `./`; only a key in the index.
 fn member_name(path: &[u8]) -> Result<String> {
-    let text = std::str::from_utf8(path).map_err(|_| Error::refused("a member's name is not UTF-8"))?;
+    let text = std::str::from_utf8(path)
+        .map_err(|_| Error::refused(format!("the name of its member {} is not UTF-8", quoted(path))))?;
     Ok(text.trim_start_matches("./").trim_end_matches('/').to_owned())
 }
 
 /// What a symbolic link in the folder of `name` leads to, as a name in the archive.
 fn beside(name: &str, link: &[u8]) -> Result<String> {
     let target = member_name(link)?;
-    let mut parts: Vec<&str> = name.split('/').collect();
+    let mut parts: Vec<&str> = if target.starts_with('/') { Vec::new() } else { name.split('/').collect() };
     parts.pop();
     for part in target.split('/') {
         match part {
             "" | "." => {}
             ".." => {
-                parts.pop().ok_or_else(|| Error::refused(format!("its link `{}` leads out of it", oci::shown(name))))?;
+                parts.pop().ok_or_else(|| {
+                    Error::refused(format!("its link `{}` leads out of it", oci::shown(name)))
+                })?;
             }
             part => parts.push(part),
         }

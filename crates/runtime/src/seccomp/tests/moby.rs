@@ -36,7 +36,7 @@ fn dockers_request(arch: Arch) -> Request<'static> {
 }
 
 /// Docker's default, if it is at hand.
-fn dockers_profile() -> Option<Vec<u8>> {
+pub(super) fn dockers_profile() -> Option<Vec<u8>> {
     let file = Path::new("shared/reference/moby-seccomp-default.json");
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let found: Option<PathBuf> = above.map(|folder| folder.join(file)).find(|path| path.exists());

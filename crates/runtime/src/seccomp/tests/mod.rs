@@ -4,6 +4,7 @@
 mod abi;
 mod arguments;
 mod default;
+mod interpretation;
 mod moby;
 mod profile;
 mod redundancy;

@@ -18,11 +18,15 @@ pub fn remove_tree(parent: BorrowedFd<'_>, name: &OsStr) -> Result<(), Error> {
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(errno) => return Err(failed("unlinkat", errno)),
     }
-    let mut open = vec![Level { directory: open_directory(parent, name).map_err(|errno| failed("openat", errno))?, name: CString::default() }];
+    let mut open = vec![Level {
+        directory: open_directory(parent, name).map_err(|errno| failed("openat", errno))?,
+        name: CString::default(),
+    }];
     while let Some(level) = open.last() {
         match first_directory(&level.directory).map_err(|errno| failed("unlinkat", errno))? {
             Some(inner) => {
-                let directory = open_directory(level.directory.as_fd(), inner.as_c_str()).map_err(|errno| failed("openat", errno))?;
+                let directory = open_directory(level.directory.as_fd(), inner.as_c_str())
+                    .map_err(|errno| failed("openat", errno))?;
                 open.push(Level { directory, name: inner });
             }
             None => {
@@ -47,7 +51,12 @@ struct Level {
 }
 
 fn open_directory(parent: impl AsFd, name: impl kernel::rustix::path::Arg) -> Result<OwnedFd, Errno> {
-    openat(parent, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+    openat(
+        parent,
+        name,
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
 }
 
 /// Removes everything but directories, up to the first directory that is not empty.
@@ -63,7 +72,8 @@ fn first_directory(directory: &OwnedFd) -> Result<Option<CString>, Errno> {
             if name == c"." || name == c".." {
                 continue;
             }
-            let flags = if entry.file_type() == FileType::Directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+            let flags =
+                if entry.file_type() == FileType::Directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
             match unlinkat(directory, name, flags) {
                 Ok(()) | Err(Errno::NOENT) => removed += 1,
                 Err(Errno::NOTEMPTY | Errno::ISDIR) => return Ok(Some(name.to_owned())),

@@ -10,7 +10,7 @@ use kernel::root::{Links, open_in};
 use kernel::rustix::fs::{Mode, OFlags};
 use kernel::{Errno, Root, rustix};
 
-use super::{Error, NEW_FILE, remove};
+use super::{Error, remove};
 
 /// The target and the directory used last: archives list files by directory.
 pub(super) struct Places<'a> {
@@ -45,30 +45,31 @@ impl<'a> Places<'a> {
         self.open_with(parts, OFlags::PATH | OFlags::DIRECTORY)
     }
 
-    /// The same, opened for reading, so that attributes can be set on it.
+    /// The same, opened for reading, so that attributes can be set on it; made when it is missing.
     pub(super) fn open_readable(&mut self, parts: &[&[u8]]) -> Result<OwnedFd, Error> {
-        match self.open_with(parts, OFlags::RDONLY | OFlags::DIRECTORY) {
-            Err(Error::Step { errno: Errno::NOENT, .. }) if self.last.is_some() => {
-                self.open(parts)?;
-                self.open_with(parts, OFlags::RDONLY | OFlags::DIRECTORY)
-            }
-            other => other,
-        }
+        self.open(parts)?;
+        self.open_with(parts, OFlags::RDONLY | OFlags::DIRECTORY)
     }
 
     fn open_with(&self, parts: &[&[u8]], flags: OFlags) -> Result<OwnedFd, Error> {
         let name = if parts.is_empty() { b".".to_vec() } else { parts.join(&b'/') };
         let path = Path::new(OsStr::from_bytes(&name));
-        open_in(self.root.as_fd(), path, flags, Mode::empty(), Links::Refuse).map_err(|error| match error.errno {
-            Errno::LOOP | Errno::NOTDIR => Error::rule("a directory on its way is a link or a file"),
-            errno => Error::call("open its directory", errno),
+        open_in(self.root.as_fd(), path, flags, Mode::empty(), Links::Refuse).map_err(|error| {
+            match error.errno {
+                Errno::LOOP | Errno::NOTDIR => Error::rule("a directory on its way is a link or a file"),
+                errno => Error::call("open its directory", errno),
+            }
         })
     }
 
     fn make(&self, parts: &[&[u8]]) -> Result<OwnedFd, Error> {
         for length in 1..=parts.len() {
             let parent = self.open_existing(&parts[..length - 1])?;
-            match rustix::fs::mkdirat(&parent, OsStr::from_bytes(parts[length - 1]), Mode::from_raw_mode(0o755)) {
+            match rustix::fs::mkdirat(
+                &parent,
+                OsStr::from_bytes(parts[length - 1]),
+                Mode::from_raw_mode(0o755),
+            ) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(errno) => return Err(Error::call("make its directory", errno)),
             }
@@ -76,24 +77,11 @@ impl<'a> Places<'a> {
         self.open_existing(parts)
     }
 
-    /// A new file; what was there before is removed, never written to, so that another name of it
-    /// keeps its content.
-    pub(super) fn create(&mut self, parts: &[&[u8]], file: &[u8]) -> Result<OwnedFd, Error> {
-        let create = |place: &OwnedFd| rustix::fs::openat(place, OsStr::from_bytes(file), NEW_FILE, Mode::from_raw_mode(0o600));
-        match create(self.open(parts)?) {
-            Err(Errno::EXIST) => {
-                self.clear(parts, file)?;
-                create(self.open(parts)?)
-            }
-            other => other,
-        }
-        .map_err(|errno| Error::call("make the file", errno))
-    }
-
     /// Removes what has this name, a whole directory if it is one.
     pub(super) fn clear(&mut self, parts: &[&[u8]], file: &[u8]) -> Result<(), Error> {
         let place = self.open_existing(parts)?;
-        remove::remove_tree(place.as_fd(), OsStr::from_bytes(file)).map_err(|error| Error::call("replace what was there", error.errno))?;
+        remove::remove_tree(place.as_fd(), OsStr::from_bytes(file))
+            .map_err(|error| Error::call("replace what was there", error.errno))?;
         // A descriptor of a removed directory would take files that nobody sees.
         self.last = None;
         Ok(())

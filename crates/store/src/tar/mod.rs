@@ -26,6 +26,8 @@ pub struct Reader<R> {
     /// Bytes of padding after it.
     padding: u64,
     state: State,
+    /// The name of the last entry, for errors.
+    last: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,88 +81,145 @@ pub enum Error {
         /// In words.
         what: String,
     },
+    /// The same, and which entry broke it.
+    #[error("the entry {place}: {what}")]
+    Entry {
+        /// Its name, or the one that it comes after, fit for a terminal.
+        place: String,
+        /// In words.
+        what: String,
+    },
     /// The stream could not be read.
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+impl Error {
+    /// Names the entry. A stream that cannot be read is told the same way, since it is most often the
+    /// archive's own compression that is damaged.
+    fn at(self, place: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Malformed { what } => Self::Entry { place: place(), what },
+            Self::Io(error) if error.kind() != io::ErrorKind::StorageFull => {
+                Self::Entry { place: place(), what: error.to_string() }
+            }
+            other => other,
+        }
+    }
 }
 
 pub(crate) fn malformed<T>(what: impl Into<String>) -> Result<T, Error> {
     Err(Error::Malformed { what: what.into() })
 }
 
+/// A name from an archive as it may be printed: in quotes, no control characters, not endless.
+pub fn quoted(name: &[u8]) -> String {
+    match name.get(..LONGEST_SHOWN) {
+        Some(begin) if name.len() > LONGEST_SHOWN => format!("`{}...`", begin.escape_ascii()),
+        _ => format!("`{}`", name.escape_ascii()),
+    }
+}
+
 impl<R: Read> Reader<R> {
     /// Reads from `source`.
     pub fn new(source: R) -> Self {
-        Self { source, left: 0, padding: 0, state: State::Open }
+        Self { source, left: 0, padding: 0, state: State::Open, last: None }
     }
 
     /// The next entry, or nothing at the end. What is left of the last entry's data is passed over.
+    ///
+    /// # Errors
+    /// A rule is broken, or the stream cannot be read; both name the entry.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, Error> {
+        let last = self.last.take();
+        let place = || {
+            last.as_ref().map_or_else(|| "at the beginning".into(), |last| format!("after {}", quoted(last)))
+        };
+        let entry = self.read_entry().map_err(|error| error.at(place))?;
+        self.last = entry.as_ref().map(|entry| entry.path.clone());
+        Ok(entry)
+    }
+
+    fn read_entry(&mut self) -> Result<Option<Entry>, Error> {
         self.pass_over()?;
         let mut extensions = Extensions::default();
         loop {
             let Some(block) = self.block()? else {
-                return if extensions.is_empty() { Ok(None) } else { malformed("the archive ends after an extended header") };
+                return if extensions.is_empty() {
+                    Ok(None)
+                } else {
+                    malformed("the archive ends after an extended header")
+                };
             };
             let header = Header::parse(&block)?;
             match header.kind {
-                Kind::PaxLocal => extensions.take_pax(&self.extension(header.size, LONGEST_PAX, "an extended header")?)?,
-                Kind::PaxGlobal => pax::check_global(&self.extension(header.size, LONGEST_PAX, "a global header")?)?,
-                Kind::GnuLongName => extensions.take_name(self.extension(header.size, LONGEST_NAME, "a long name")?)?,
-                Kind::GnuLongLink => extensions.take_link(self.extension(header.size, LONGEST_NAME, "a long link")?)?,
+                Kind::PaxLocal => {
+                    extensions.take_pax(&self.extension(header.size, LONGEST_PAX, "an extended header")?)?
+                }
+                Kind::PaxGlobal => {
+                    pax::check_global(&self.extension(header.size, LONGEST_PAX, "a global header")?)?
+                }
+                Kind::GnuLongName => {
+                    extensions.take_name(self.extension(header.size, LONGEST_NAME, "a long name")?)?
+                }
+                Kind::GnuLongLink => {
+                    extensions.take_link(self.extension(header.size, LONGEST_NAME, "a long link")?)?
+                }
                 _ => return self.entry(header, extensions).map(Some),
             }
         }
     }
 
     fn entry(&mut self, header: Header, extensions: Extensions) -> Result<Entry, Error> {
-        let mut entry = header.into_entry(extensions)?;
-        self.left = entry.size;
-        self.padding = padding(entry.size);
-        if entry.sparse.as_ref().is_some_and(|sparse| sparse.pieces.is_empty()) {
-            let pieces = self.sparse_map()?;
-            entry.size = self.left;
+        let name = extensions.path.clone().unwrap_or_else(|| header.path.clone());
+        let finish = |reader: &mut Self| {
+            let mut entry = header.into_entry(extensions)?;
+            reader.left = entry.size;
+            reader.padding = padding(entry.size);
             if let Some(sparse) = &mut entry.sparse {
-                sparse.pieces = pieces;
+                if sparse.pieces.is_empty() {
+                    sparse.pieces = reader.sparse_map()?;
+                    entry.size = reader.left;
+                }
+                pax::check_map(sparse, entry.size)?;
             }
-        }
-        if let Some(sparse) = &entry.sparse {
-            pax::check_map(sparse, entry.size)?;
-        }
-        Ok(entry)
+            Ok(entry)
+        };
+        finish(self).map_err(|error: Error| error.at(|| quoted(&name)))
     }
 
-    /// Version 1.0: the map stands before the data, one decimal number a line, padded to a block.
+    /// Version 1.0: the map stands before the data, one decimal number a line, padded to a block. The
+    /// first number says how many pieces follow.
     fn sparse_map(&mut self) -> Result<Vec<(u64, u64)>, Error> {
-        let mut text = Vec::new();
         let mut numbers: Vec<u64> = Vec::new();
         let mut wanted = 1;
+        let mut rest = Vec::new();
         while numbers.len() < wanted {
-            let mut block = [0; BLOCK];
-            if self.left < BLOCK as u64 || text.len() > LONGEST_PAX as usize {
+            if self.left < BLOCK as u64 {
                 return malformed("the map of a sparse file does not fit its data");
             }
-            self.source.read_exact(&mut block)?;
+            let Some(block) = self.raw_block()? else {
+                return malformed("the archive is cut off inside the map of a sparse file");
+            };
             self.left -= BLOCK as u64;
-            text.extend_from_slice(&block);
-            numbers = text
-                .split_inclusive(|byte| *byte == b'\n')
-                .filter(|line| line.ends_with(b"\n"))
-                .map(|line| header::decimal(&line[..line.len() - 1]))
-                .take(wanted.max(1))
-                .collect::<Result<_, _>>()?;
-            if let Some(count) = numbers.first() {
-                wanted = usize::try_from(*count).ok().and_then(|count| count.checked_mul(2)?.checked_add(1)).unwrap_or(usize::MAX);
-                if wanted > MOST_PIECES {
-                    return malformed("the map of a sparse file is too long");
+            rest.extend_from_slice(&block);
+            let lines = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let whole: Vec<u8> = rest.drain(..lines).collect();
+            for line in whole.split_inclusive(|byte| *byte == b'\n') {
+                if numbers.len() == wanted {
+                    return malformed("the map of a sparse file is longer than it says");
                 }
-                numbers = text
-                    .split_inclusive(|byte| *byte == b'\n')
-                    .filter(|line| line.ends_with(b"\n"))
-                    .take(wanted)
-                    .map(|line| header::decimal(&line[..line.len() - 1]))
-                    .collect::<Result<_, _>>()?;
+                numbers.push(header::decimal(&line[..line.len() - 1])?);
+                if numbers.len() == 1 {
+                    wanted = count_of_numbers(numbers[0])?;
+                }
             }
+            if rest.len() > BLOCK {
+                return malformed("the map of a sparse file has a line without an end");
+            }
+        }
+        if rest.iter().any(|byte| *byte != 0) {
+            return malformed("the map of a sparse file is longer than it says");
         }
         Ok(numbers[1..].chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
     }
@@ -248,10 +307,21 @@ impl<R: Read> Read for Reader<R> {
         }
         let count = self.source.read(&mut buffer[..most])?;
         if count == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive is cut off inside an entry"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the archive is cut off inside an entry",
+            ));
         }
         self.left -= count as u64;
         Ok(count)
+    }
+}
+
+/// How many numbers the map of so many pieces has.
+fn count_of_numbers(pieces: u64) -> Result<usize, Error> {
+    match usize::try_from(pieces).ok().and_then(|pieces| pieces.checked_mul(2)?.checked_add(1)) {
+        Some(numbers) if numbers <= MOST_NUMBERS => Ok(numbers),
+        _ => malformed("the map of a sparse file is too long"),
     }
 }
 
@@ -262,7 +332,8 @@ fn padding(size: u64) -> u64 {
 const LONGEST_NAME: u64 = 64 << 10;
 const LONGEST_PAX: u64 = 1 << 20;
 /// Numbers in the map of a sparse file.
-const MOST_PIECES: usize = 200_001;
+const MOST_NUMBERS: usize = 200_001;
+const LONGEST_SHOWN: usize = 120;
 
 #[cfg(test)]
 mod tests;

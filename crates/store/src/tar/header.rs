@@ -9,7 +9,7 @@
 //! ```
 
 use super::pax::Extensions;
-use super::{Entry, Error, malformed};
+use super::{Entry, Error, malformed, quoted};
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 512;
@@ -39,8 +39,10 @@ pub enum Kind {
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) kind: Kind,
+    /// The type of a file before ustar, which is also that of a directory.
+    old_type: bool,
     pub(super) size: u64,
-    path: Vec<u8>,
+    pub(super) path: Vec<u8>,
     link: Vec<u8>,
     mode: u32,
     uid: Number,
@@ -61,15 +63,19 @@ impl Header {
         if posix && !prefix.is_empty() {
             path = [prefix, b"/", &path].concat();
         }
-        let kind = kind(block[156], &path)?;
+        Self::of(block, &path).map_err(|error| error.at(|| quoted(&path)))
+    }
+
+    fn of(block: &[u8; BLOCK], path: &[u8]) -> Result<Self, Error> {
         let size = match number(&block[124..136])? {
-            size if size < 0 => return malformed("an entry has a negative size"),
+            size if size < 0 => return malformed("its size is negative"),
             size => size.cast_unsigned(),
         };
         Ok(Self {
-            kind,
+            kind: kind(block[156])?,
+            old_type: block[156] == 0,
             size,
-            path,
+            path: path.to_vec(),
             link: text(&block[157..257]).to_vec(),
             mode: u32::try_from(number(&block[100..108])? & 0o7777).unwrap_or(0),
             uid: number(&block[108..116]),
@@ -90,16 +96,28 @@ impl Header {
         if path.contains(&0) || link.contains(&0) {
             return malformed("a name has a zero byte");
         }
+        let kind = match self.kind {
+            // Before ustar, a directory was a file whose name ends in a slash.
+            Kind::File if path.ends_with(b"/") && self.old_type => Kind::Directory,
+            Kind::File if path.ends_with(b"/") => {
+                return malformed("it is a file with the name of a directory");
+            }
+            kind => kind,
+        };
+        if extensions.sparse.is_some() && kind != Kind::File {
+            return malformed("it is no file and has the map of a sparse file");
+        }
         let declared = extensions.size.unwrap_or(self.size);
-        let size = match self.kind {
+        let size = match kind {
             Kind::File => declared,
+            // Some readers skip that many bytes, others take them for the next header.
             Kind::HardLink if declared > 0 => return malformed("a hard link comes with data"),
-            // Header-only kinds: what the field says is history.
+            _ if declared > 0 => return malformed("it is no file and comes with data"),
             _ => 0,
         };
         Ok(Entry {
             path,
-            kind: self.kind,
+            kind,
             link,
             mode: self.mode,
             uid: id(extensions.uid.map_or(self.uid, Ok)?, "owner")?,
@@ -113,12 +131,9 @@ impl Header {
     }
 }
 
-fn kind(letter: u8, path: &[u8]) -> Result<Kind, Error> {
+fn kind(letter: u8) -> Result<Kind, Error> {
     Ok(match letter {
-        b'0' | b'7' => Kind::File,
-        // Before ustar, a directory was a file whose name ends in a slash.
-        0 if path.ends_with(b"/") => Kind::Directory,
-        0 => Kind::File,
+        0 | b'0' | b'7' => Kind::File,
         b'1' => Kind::HardLink,
         b'2' => Kind::SymLink,
         b'3' => Kind::CharDevice,
@@ -129,7 +144,12 @@ fn kind(letter: u8, path: &[u8]) -> Result<Kind, Error> {
         b'g' => Kind::PaxGlobal,
         b'L' => Kind::GnuLongName,
         b'K' => Kind::GnuLongLink,
-        other => return malformed(format!("an entry is of the unknown type `{}`", char::from(other).escape_default())),
+        other => {
+            return malformed(format!(
+                "an entry is of the unknown type `{}`",
+                char::from(other).escape_default()
+            ));
+        }
     })
 }
 
@@ -162,7 +182,11 @@ fn check_sum(block: &[u8; BLOCK]) -> Result<(), Error> {
             })
             .sum()
     };
-    if told == counted(false) || told == counted(true) { Ok(()) } else { malformed("a header's checksum is wrong") }
+    if told == counted(false) || told == counted(true) {
+        Ok(())
+    } else {
+        malformed("a header's checksum is wrong")
+    }
 }
 
 fn text(field: &[u8]) -> &[u8] {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What stands before an entry: PAX records, GNU long names.
 
+use std::collections::HashSet;
+
 use super::header::decimal;
-use super::{Error, Sparse, malformed};
+use super::{Error, Sparse, malformed, quoted};
 
 /// Everything that extension headers said about the next entry.
 #[derive(Debug, Default)]
@@ -37,15 +39,17 @@ impl Extensions {
         if std::mem::replace(&mut self.seen, Seen::Pax) == Seen::Pax {
             return malformed("an entry has two extended headers");
         }
-        let mut keys: Vec<&[u8]> = Vec::new();
+        let mut keys: HashSet<&[u8]> = HashSet::new();
         let (mut version, mut real_size, mut name, mut map) = ((None, None), None, None, None);
         for record in records(data) {
             let (key, value) = record?;
-            if keys.contains(&key) {
-                return malformed(format!("the key `{}` stands twice in an extended header", key.escape_ascii()));
+            if !keys.insert(key) {
+                let key = quoted(key);
+                return malformed(format!("the key {key} stands twice in an extended header"));
             }
-            keys.push(key);
             match key {
+                // POSIX.1-2017, pax: an empty value takes the record back, so the header's name counts.
+                b"path" | b"linkpath" if value.is_empty() => {}
                 b"path" => set(&mut self.path, value, "name")?,
                 b"linkpath" => set(&mut self.link, value, "link")?,
                 b"size" => self.size = Some(decimal(value)?),
@@ -116,8 +120,11 @@ impl Extensions {
 pub(super) fn check_global(data: &[u8]) -> Result<(), Error> {
     for record in records(data) {
         let (key, _) = record?;
-        if [&b"path"[..], b"linkpath", b"size"].contains(&key) {
-            return malformed(format!("a global header sets `{}` for all entries", key.escape_ascii()));
+        let changes_entries = [&b"path"[..], b"linkpath", b"size", b"uid", b"gid"].contains(&key)
+            || key.starts_with(b"SCHILY.xattr.")
+            || key.starts_with(b"GNU.sparse.");
+        if changes_entries {
+            return malformed(format!("a global header sets {} for all entries", quoted(key)));
         }
     }
     Ok(())
@@ -197,7 +204,8 @@ fn time(text: &[u8]) -> Result<(i64, u32), Error> {
     if !fraction.iter().all(u8::is_ascii_digit) {
         return malformed("a time in an extended header is not a number");
     }
-    let nanos = (0..9).fold(0, |sum, at| sum * 10 + u32::from(fraction.get(at).map_or(0, |digit| digit - b'0')));
+    let nanos =
+        (0..9).fold(0, |sum, at| sum * 10 + u32::from(fraction.get(at).map_or(0, |digit| digit - b'0')));
     let seconds = signed(whole)?;
     // Before 1970 the fraction counts backwards.
     if text.starts_with(b"-") && nanos > 0 {

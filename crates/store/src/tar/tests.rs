@@ -61,7 +61,10 @@ fn what_we_write_we_read() {
 #[test]
 fn pax_and_gnu_names() {
     let long = "d/".repeat(100) + "f";
-    for before in [pax(&[("path", &long), ("uid", "70000"), ("mtime", "1.5")]), extension(b'L', format!("{long}\0").as_bytes())] {
+    for before in [
+        pax(&[("path", &long), ("uid", "70000"), ("mtime", "1.5")]),
+        extension(b'L', format!("{long}\0").as_bytes()),
+    ] {
         let entries = read(&[before, sample()[512..].to_vec()].concat()).unwrap();
         assert_eq!(entries[0].path, long.as_bytes());
     }
@@ -111,7 +114,12 @@ fn what_readers_disagree_on_is_refused() {
 
 #[test]
 fn sparse_maps() {
-    let header = pax(&[("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"), ("GNU.sparse.name", "holes"), ("GNU.sparse.realsize", "1000000")]);
+    let header = pax(&[
+        ("GNU.sparse.major", "1"),
+        ("GNU.sparse.minor", "0"),
+        ("GNU.sparse.name", "holes"),
+        ("GNU.sparse.realsize", "1000000"),
+    ]);
     let file = |map: &str, data: &[u8]| {
         let mut body = map.as_bytes().to_vec();
         body.resize(512, 0);

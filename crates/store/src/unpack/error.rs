@@ -9,9 +9,6 @@ use crate::tar;
 /// Why a layer was refused, or could not be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The archive is not one that every reader reads alike.
-    #[error("{0}")]
-    Tar(#[from] tar::Error),
     /// A rule that concerns no single entry, or that has not got its name yet.
     #[error("{what}")]
     Rule {
@@ -27,10 +24,10 @@ pub enum Error {
         errno: Errno,
     },
     /// An entry is refused.
-    #[error("the entry `{path}` is refused: {why}")]
+    #[error("the entry {place} is refused: {why}")]
     Entry {
-        /// The entry's name, fit for a terminal.
-        path: String,
+        /// The entry's name, or the one that it comes after, fit for a terminal.
+        place: String,
         /// In words.
         why: String,
     },
@@ -40,7 +37,7 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn rule(what: impl Into<String>) -> Self {
+    pub(crate) fn rule(what: impl Into<String>) -> Self {
         Self::Rule { what: what.into() }
     }
 
@@ -59,9 +56,19 @@ impl Error {
     pub(super) fn of(self, path: &[u8]) -> Self {
         match self {
             Self::Rule { .. } | Self::Step { .. } => {
-                Self::Entry { path: path.escape_ascii().to_string(), why: self.to_string() }
+                Self::Entry { place: tar::quoted(path), why: self.to_string() }
             }
             other => other,
+        }
+    }
+}
+
+impl From<tar::Error> for Error {
+    fn from(error: tar::Error) -> Self {
+        match error {
+            tar::Error::Entry { place, what } => Self::Entry { place, why: what },
+            tar::Error::Malformed { what } => Self::Rule { what },
+            tar::Error::Io(error) => Self::Rule { what: error.to_string() },
         }
     }
 }

@@ -39,7 +39,9 @@ pub(super) fn clean(path: &[u8]) -> Result<Name<'_>, Error> {
         match part {
             b"" | b"." => {}
             b".." => return Err(Error::rule("its name has a `..`")),
-            part if part.len() > 255 => return Err(Error::rule("a part of its name is longer than 255 bytes")),
+            part if part.len() > 255 => {
+                return Err(Error::rule("a part of its name is longer than 255 bytes"));
+            }
             part => parts.push(part),
         }
     }
@@ -70,9 +72,14 @@ pub(super) fn whiteout(file: &[u8]) -> Result<Option<Whiteout<'_>>, Error> {
     }
 }
 
-/// Whether a part above the last one is AUFS' own.
-pub(super) fn below_aufs(name: &Name<'_>) -> bool {
-    name.split().is_some_and(|(parent, _)| parent.iter().any(|part| part.starts_with(b".wh..wh.")))
+/// Whether a directory on the way is AUFS' own.
+pub(super) fn below_aufs(parent: &[&[u8]]) -> bool {
+    parent.iter().any(|part| part.starts_with(b".wh..wh."))
+}
+
+/// Whether a directory on the way is a whiteout, which has nothing below it.
+pub(super) fn below_whiteout(parent: &[&[u8]]) -> bool {
+    parent.iter().any(|part| part.starts_with(b".wh."))
 }
 
 /// What becomes of an extended attribute.
@@ -86,7 +93,7 @@ pub(super) enum Attribute {
 /// by whoever reads its tar; labels of the host's access control are not a layer's to give.
 pub(super) fn attribute(name: &[u8], kind: Kind, owners: Owners) -> Attribute {
     let kept = match name {
-        b"security.capability" => owners == Owners::Kept,
+        b"security.capability" => owners == Owners::Kept && kind == Kind::File,
         b"system.posix_acl_access" | b"system.posix_acl_default" => true,
         _ => name.starts_with(b"user.") && !name.starts_with(b"user.overlay."),
     };

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One layer's tar stream into an empty directory, through descriptors only.
+//!
+//! Unpacking is the most attacked code in any engine. The rules here are strict where readers disagree,
+//! and structural where they matter: a parent directory is one openat2(2) beneath the target that
+//! follows no link at all, a file is always new, and owner, mode and time go on the descriptor of what
+//! was just made. So no name in an archive can reach, read or change anything outside.
+//!
+//! Whiteouts become what overlayfs wants: a character device 0:0, and an attribute for an opaque
+//! directory. Neither can come from the archive itself.
+
+mod error;
+mod make;
+mod metadata;
+mod path;
+mod place;
+mod remove;
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+
+use kernel::rustix::fs::{Mode, OFlags};
+use kernel::{Errno, Root, rustix};
+
+use crate::tar::{Entry, Kind, Reader};
+
+pub use error::Error;
+use metadata::Metadata;
+use path::{Name, Whiteout};
+use place::Places;
+pub use remove::remove_tree;
+
+/// How to unpack.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whose the files become.
+    pub owners: Owners,
+    /// Where overlayfs looks for its marks.
+    pub marks: Marks,
+    /// Bytes of all files together, holes counted.
+    pub most_bytes: u64,
+    /// Entries.
+    pub most_entries: u64,
+}
+
+/// Whose the files become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owners {
+    /// As the archive says.
+    Kept,
+    /// The caller's, who may not give files away (a single mapped id).
+    Caller,
+}
+
+/// Which attributes overlayfs reads its marks from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marks {
+    /// `trusted.overlay.*`.
+    Trusted,
+    /// `user.overlay.*`, for mounts made in a user namespace.
+    User,
+}
+
+/// What was unpacked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Summary {
+    /// Entries of the archive.
+    pub entries: u64,
+    /// Bytes of all files, holes not counted.
+    pub bytes: u64,
+    /// Files with a set-user-id or set-group-id bit.
+    pub setuid: u64,
+    /// Attributes that were left out because a layer has no business setting them.
+    pub stripped: u64,
+    /// Device nodes below `dev/` that were left out: every container has a `/dev` of its own.
+    pub devices: u64,
+}
+
+/// Unpacks the tar archive in `stream` into `target`, an empty directory.
+///
+/// # Errors
+/// The first entry that breaks a rule, by name. What was unpacked until then is the caller's to remove.
+pub fn unpack(stream: impl Read, target: &Root, options: &Options) -> Result<Summary, Error> {
+    let mut reader = Reader::new(stream);
+    let mut unpacker = Unpacker {
+        places: Places::new(target),
+        options,
+        summary: Summary::default(),
+        logical: 0,
+        directories: BTreeMap::new(),
+        whited_out: HashSet::new(),
+        buffer: vec![0; BUFFER],
+    };
+    while let Some(entry) = reader.next_entry()? {
+        unpacker.take(&entry, &mut reader).map_err(|error| error.of(&entry.path))?;
+    }
+    unpacker.finish_directories()?;
+    Ok(unpacker.summary)
+}
+
+struct Unpacker<'a> {
+    places: Places<'a>,
+    options: &'a Options,
+    summary: Summary,
+    logical: u64,
+    /// Those that are there and have an entry, by name. Their owner, mode and time go on at the end,
+    /// since entries below change the time and a mode may forbid them.
+    directories: BTreeMap<Vec<u8>, Metadata>,
+    whited_out: HashSet<Vec<u8>>,
+    buffer: Vec<u8>,
+}
+
+impl Unpacker<'_> {
+    fn take(&mut self, entry: &Entry, data: &mut Reader<impl Read>) -> Result<(), Error> {
+        self.summary.entries += 1;
+        if self.summary.entries > self.options.most_entries {
+            return Err(Error::rule(format!(
+                "the layer has more than {} entries",
+                self.options.most_entries
+            )));
+        }
+        let name = path::clean(&entry.path)?;
+        let Some((parent, file)) = name.split() else { return self.take_root(entry) };
+        match path::whiteout(file)? {
+            _ if path::below_aufs(parent) => Ok(()),
+            _ if path::below_whiteout(parent) => Err(Error::rule("it lies below a whiteout")),
+            Some(Whiteout::Aufs) => Ok(()),
+            Some(_) if entry.kind != Kind::File || entry.size != 0 => {
+                Err(Error::rule("a whiteout is not an empty file"))
+            }
+            Some(Whiteout::Opaque) => self.make_opaque(parent),
+            Some(Whiteout::Name(hidden)) => self.white_out(parent, hidden),
+            None => self.make(entry, &name, data),
+        }
+    }
+
+    /// The layer's own root: its metadata, never its name.
+    fn take_root(&mut self, entry: &Entry) -> Result<(), Error> {
+        if entry.kind != Kind::Directory {
+            return Err(Error::rule("it names the root and is not a directory"));
+        }
+        let metadata = self.metadata(entry)?;
+        self.directories.insert(Vec::new(), metadata);
+        Ok(())
+    }
+
+    /// Hides a name of the layers below. What the same layer has brought under that name stays for
+    /// some readers (image specification, layer.md) and goes for others, so it is refused.
+    fn white_out(&mut self, parent: &[&[u8]], hidden: &[u8]) -> Result<(), Error> {
+        let name = [parent, &[hidden]].concat().join(&b'/');
+        let place = self.places.open(parent)?;
+        let device = rustix::fs::FileType::CharacterDevice;
+        match rustix::fs::mknodat(place, OsStr::from_bytes(hidden), device, Mode::empty(), 0) {
+            Ok(()) => {}
+            Err(Errno::EXIST) if self.whited_out.contains(&name) => {}
+            Err(Errno::EXIST) => return Err(Error::rule("it hides what the same layer brings")),
+            Err(errno) => return Err(Error::call("make the whiteout", errno)),
+        }
+        self.whited_out.insert(name);
+        Ok(())
+    }
+
+    /// overlayfs never looks for the mark on a layer's root, and umoci obeys it: one image with two
+    /// meanings.
+    fn make_opaque(&mut self, parent: &[&[u8]]) -> Result<(), Error> {
+        if parent.is_empty() {
+            return Err(Error::rule(
+                "it makes the whole image's root opaque, which engines read differently",
+            ));
+        }
+        let name = match self.options.marks {
+            Marks::Trusted => c"trusted.overlay.opaque",
+            Marks::User => c"user.overlay.opaque",
+        };
+        let directory = self.places.open_readable(parent)?;
+        rustix::fs::fsetxattr(&directory, name, b"y", rustix::fs::XattrFlags::empty())
+            .map_err(|errno| Error::call("mark the directory opaque", errno))
+    }
+
+    /// Removes what has this name, a whole directory if it is one.
+    fn clear(&mut self, name: &Name<'_>) -> Result<(), Error> {
+        let Some((parent, file)) = name.split() else { return Err(Error::rule("it names the root")) };
+        self.places.clear(parent, file)?;
+        let joined = name.joined();
+        // `0` is the byte after `/`.
+        let (first, behind) = ([&joined[..], b"/"].concat(), [&joined[..], b"0"].concat());
+        let below: Vec<Vec<u8>> =
+            self.directories.range(first..behind).map(|(name, _)| name.clone()).collect();
+        for gone in below.iter().chain([&joined]) {
+            self.directories.remove(gone);
+        }
+        Ok(())
+    }
+
+    /// The deepest come first: a mode may forbid what lies below.
+    fn finish_directories(&mut self) -> Result<(), Error> {
+        for (name, metadata) in std::mem::take(&mut self.directories).iter().rev() {
+            let parts: Vec<&[u8]> =
+                name.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+            let directory = self.places.open_readable(&parts).map_err(|error| error.of(name))?;
+            self.dress(&directory, metadata).map_err(|error| error.of(name))?;
+        }
+        Ok(())
+    }
+}
+
+const BUFFER: usize = 128 << 10;
+/// Flags with which a new file is made.
+pub(crate) const NEW_FILE: OFlags =
+    OFlags::CREATE.union(OFlags::EXCL).union(OFlags::WRONLY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
