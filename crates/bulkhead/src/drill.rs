@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ::drill::{HostFacts, Report, Status, Subject};
 use clap::{Args, ValueEnum};
 use engine::DrillRequest;
 use engine::request::RootAccess;
@@ -11,16 +12,26 @@ use crate::failure::Failure;
 use crate::global::Global;
 use crate::output;
 use crate::progress::Progress;
+use crate::run::{Surroundings, isolation, limits};
 
 /// Try to break out of a container, and say which wall stopped each attempt
 ///
-/// The attempts are harmless. They are made in containers of an image that is this very program, with
-/// every wall up and then with one lifted at a time.
+/// The attempts are harmless: files are opened and not written, calls get arguments that fail right
+/// after the permission check. They are made in containers of IMAGE, or of an image that is this very
+/// program, with every wall up and then with one lifted at a time. With --here they are made where you
+/// are, which may be a container of another engine; nothing can be lifted there, so the walls are guessed.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  bulkhead drill\n  bulkhead drill --read-only --user 65534 --format html"
-)]
+#[command(after_help = "Examples:\n  bulkhead drill\n  \
+                  bulkhead drill --read-only --user 65534 --format html\n  \
+                  bulkhead drill --cap-add NET_RAW debian:12\n  \
+                  docker run --rm -v \"$(command -v bulkhead):/bulkhead:ro\" IMAGE /bulkhead drill --here")]
 pub(crate) struct Flags {
+    /// Try from containers of this image
+    #[arg(value_name = "IMAGE")]
+    image: Option<String>,
+    /// Try from where this command runs, in no container of ours
+    #[arg(long, conflicts_with_all = ["image", "read_only", "user", "limits", "walls"])]
+    here: bool,
     /// How to report
     #[arg(long, value_name = "FORM", default_value = "text", hide_default_value = true)]
     format: Form,
@@ -36,6 +47,10 @@ pub(crate) struct Flags {
     /// Say nothing but the report
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    limits: limits::Flags,
+    #[command(flatten)]
+    isolation: isolation::Flags,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,20 +64,48 @@ enum Form {
 }
 
 pub(crate) fn call(flags: Flags, global: &Global) -> Result<(), Failure> {
-    let what = "cannot drill".to_owned();
-    let request = DrillRequest {
-        root: if flags.read_only { RootAccess::ReadOnly } else { RootAccess::ReadWrite },
-        user: flags.user,
-    };
-    let mut engine = global.engine(&what)?;
-    let mut progress = Progress::new(flags.quiet);
-    let report = engine.drill(&request, &mut |state| progress.show(&state));
-    progress.finish();
-    let report = report.map_err(|error| Failure::of_engine(what, &error))?;
-    write(&report, flags.format, flags.output)
+    let (form, file) = (flags.format, flags.output.clone());
+    let report = if flags.here { here() } else { in_containers(flags, global)? };
+    write(&report, form, file)
 }
 
-fn write(report: &::drill::Report, form: Form, file: Option<PathBuf>) -> Result<(), Failure> {
+fn in_containers(flags: Flags, global: &Global) -> Result<Report, Failure> {
+    let what = "cannot drill";
+    let (quiet, request) = (flags.quiet, request(flags)?);
+    let mut engine = global.engine(what)?;
+    let mut progress = Progress::new(quiet);
+    let report = engine.drill(&request, &mut |step| progress.step(&step.name, step.done, step.total));
+    progress.finish();
+    report.map_err(|error| Failure::of_engine(what, &error))
+}
+
+fn request(flags: Flags) -> Result<DrillRequest, Failure> {
+    let here = std::env::current_dir();
+    let here = here.map_err(|error| Failure::stopped("cannot tell the current directory", &error))?;
+    let around = Surroundings { here: &here, variable: &|name| std::env::var(name) };
+    Ok(DrillRequest {
+        image: flags.image,
+        root: if flags.read_only { RootAccess::ReadOnly } else { RootAccess::ReadWrite },
+        user: flags.user,
+        limits: flags.limits.request(),
+        isolation: flags.isolation.request(&around)?,
+    })
+}
+
+/// Nothing is known of the host here, and nothing can be lifted.
+fn here() -> Report {
+    let status = Status::read();
+    let findings = ::drill::inside(&HostFacts::default());
+    let subject = Subject {
+        engine: "this place".to_owned(),
+        kernel: std::fs::read_to_string(KERNEL).unwrap_or_else(|_| "?".to_owned()).trim().to_owned(),
+        setting: "where the command ran".to_owned(),
+        notes: Vec::new(),
+    };
+    ::drill::guess(subject, &findings, &status)
+}
+
+fn write(report: &Report, form: Form, file: Option<PathBuf>) -> Result<(), Failure> {
     let file = file.or_else(|| (form == Form::Html).then(|| PathBuf::from(PAGE)));
     let text = match form {
         Form::Text => report.text(),
@@ -84,3 +127,4 @@ fn save(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 const PAGE: &str = "drill.html";
+const KERNEL: &str = "/proc/sys/kernel/osrelease";

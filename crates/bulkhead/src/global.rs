@@ -25,12 +25,17 @@ impl Global {
     /// The engine on the root that was asked for, or on the usual one. `what` is what it is opened
     /// for, for the headline of an error.
     pub(crate) fn engine(&self, what: &str) -> Result<Engine, Failure> {
+        Engine::open(&self.settings()?).map_err(|error| Failure::of_engine(what, &error))
+    }
+
+    /// Where the engine's state is.
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
         let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
         let root = match self.given_root(&variable) {
             Some(root) => made_absolute(&root)?,
             None => usual_root(is_superuser(), &variable)?,
         };
-        Engine::open(&Settings { root }).map_err(|error| Failure::of_engine(what, &error))
+        Ok(Settings { root })
     }
 
     /// Colours for what goes to standard output.

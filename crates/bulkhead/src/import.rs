@@ -41,7 +41,10 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     let what = format!("cannot import {name}");
     let engine = global.engine(&what)?;
     let mut progress = Progress::new(flags.quiet);
-    let id = engine.import(archive, flags.reference.as_deref(), &flags.change, &flags.message, &mut |state| progress.show(&state));
+    let id =
+        engine.import(archive, flags.reference.as_deref(), &flags.change, &flags.message, &mut |state| {
+            progress.show(&state)
+        });
     progress.finish();
     let id = id.map_err(|error| Failure::of_engine(what, &error))?;
     output::print(&format!("{id}\n"))

@@ -47,7 +47,9 @@ pub(crate) fn json_lines<Row: Serialize>(rows: &[Row]) -> Result<(), Failure> {
 
 /// Writes to standard error. When that is closed there is nobody to tell, so nothing is reported.
 pub(crate) fn warn(text: &str) {
-    drop(std::io::stderr().lock().write_all(text.as_bytes()));
+    match std::io::stderr().lock().write_all(text.as_bytes()) {
+        Ok(()) | Err(_) => {}
+    }
 }
 
 /// `text` with everything that could move the cursor, change colours or reverse the reading order

@@ -38,6 +38,20 @@ impl Progress {
         output::warn(&self.text(state, Instant::now()));
     }
 
+    /// Shows that the `done`-th of `total` steps begins.
+    pub(crate) fn step(&mut self, name: &str, done: usize, total: usize) {
+        let line = match self.manner {
+            Manner::Quiet => return,
+            Manner::Lines => format!("{}\n", output::visible(name)),
+            Manner::OneLine => {
+                self.drawn = Some(Instant::now());
+                let line = format!("{done:>3} of {total}  {}", output::visible(name));
+                format!("{CLEAR}{}", human::shortened(&line, WIDTH))
+            }
+        };
+        output::warn(&line);
+    }
+
     /// Takes the line that is written over away.
     pub(crate) fn finish(&mut self) {
         if self.manner == Manner::OneLine && self.drawn.take().is_some() {

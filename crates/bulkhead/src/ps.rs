@@ -43,10 +43,12 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     }
 }
 
-/// Docker's keys, and `Lowered`: what took walls down, in the words that asked for it.
+/// Docker's keys; `Lowered`, what took walls down, in the words that asked for it; and `Absent`, the
+/// walls that this host could not put up.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Row {
+    absent: Vec<String>,
     command: String,
     created_at: String,
     #[serde(rename = "ID")]
@@ -64,13 +66,17 @@ fn row(container: &Record, listing: &Listing, now: SystemTime) -> Row {
     let details = &container.details;
     let labels: Vec<String> = details.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let created = UNIX_EPOCH + Duration::from_secs(container.created.try_into().unwrap_or(0));
+    let mut lowered: Vec<String> = details.lowered.iter().map(|(_, words)| words.clone()).collect();
+    // One flag may take several walls down.
+    lowered.dedup();
     Row {
+        absent: details.absent.iter().map(|(wall, _)| wall.clone()).collect(),
         command: format!("\"{}\"", listing.text(&container.command, COMMAND_WIDTH)),
         created_at: human::date_and_time(created),
         id: listing.id(&container.id),
         image: container.image_name.clone(),
         labels: labels.join(","),
-        lowered: details.lowered.iter().map(|(_, words)| words.clone()).collect(),
+        lowered,
         names: container.name.clone(),
         running_for: human::ago(created, now),
         state: container.state.word(),
@@ -92,13 +98,17 @@ fn status(container: &Record, created: SystemTime, now: SystemTime) -> String {
 fn table(rows: Vec<Row>) -> Table {
     let mut table = Table::new(["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "WALLS", "NAMES"]);
     for row in rows {
-        let walls = match row.lowered.len() {
-            0 => "all up".to_owned(),
-            count => format!("{count} lowered"),
-        };
+        let walls = walls(&row);
         table.row([row.id, row.image, row.command, row.running_for, row.status, walls, row.names]);
     }
     table
+}
+
+fn walls(row: &Row) -> String {
+    let counts = [(row.lowered.len(), "lowered"), (row.absent.len(), "absent")];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let text = counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ");
+    if text.is_empty() { "all up".to_owned() } else { text }
 }
 
 const COMMAND_WIDTH: usize = 18;
@@ -118,21 +128,24 @@ mod tests {
             state: State::Exited,
             created: 0,
             pid: None,
+            born: None,
             exit_code: Some(137),
             image: "cd".repeat(32),
             image_name: "debian:12".to_owned(),
             command: "sh -c 'sleep 1000000'".to_owned(),
             removed_afterwards: false,
+            cgroups: Vec::new(),
             details: Details {
                 labels: vec![("a".to_owned(), "b".to_owned())],
                 lowered: vec![("namespaces".to_owned(), "--pid host".to_owned())],
+                absent: vec![("cgroup".to_owned(), "not delegated".to_owned())],
                 ..Details::default()
             },
         };
         let listing = Listing { format: Form::Table, no_trunc: false };
         let rows = vec![row(&container, &listing, UNIX_EPOCH + Duration::from_secs(100))];
         let line = serde_json::to_string(&rows[0]).unwrap();
-        let want = r#"{"Command":"\"sh -c 'sleep 1000…\"","CreatedAt":"1970-01-01 00:00:00 +0000 UTC","ID":"abababababab","Image":"debian:12","Labels":"a=b","Lowered":["--pid host"],"Names":"web","RunningFor":"About a minute ago","State":"exited","Status":"Exited (137)"}"#;
+        let want = r#"{"Absent":["cgroup"],"Command":"\"sh -c 'sleep 1000…\"","CreatedAt":"1970-01-01 00:00:00 +0000 UTC","ID":"abababababab","Image":"debian:12","Labels":"a=b","Lowered":["--pid host"],"Names":"web","RunningFor":"About a minute ago","State":"exited","Status":"Exited (137)"}"#;
         assert_eq!(line, want);
         let want = "\
 CONTAINER ID   IMAGE       COMMAND                CREATED              STATUS         WALLS       NAMES

@@ -17,7 +17,7 @@ pub(crate) struct Flags {
     /// Names or ids
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
-    /// Remove an image with all its names, and although containers that have ended use it
+    /// Remove an image that is called by its id although it has several names
     #[arg(short, long)]
     force: bool,
 }

@@ -6,8 +6,8 @@
 
 mod container;
 mod files;
-mod isolation;
-mod limits;
+pub(crate) mod isolation;
+pub(crate) mod limits;
 mod process;
 
 use std::io::IsTerminal;
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use engine::request::{RunRequest, Stdin, Terminal};
-use engine::{Clock, Standing, Streams};
+use engine::{Clock, Streams};
 
 use crate::failure::Failure;
 use crate::flags::env::Lookup;
@@ -72,11 +72,16 @@ pub(crate) fn call(flags: Flags, global: &Global) -> Result<ExitCode, Failure> {
     let what = format!("cannot run {}", request.image);
     let mut engine = global.engine(&what).map_err(|failure| failure.code(OURS))?;
     clock.stamp("engine opened");
-    if let Standing::Rootless { notice: Some(notice), .. } = engine.standing() {
-        output::warn(&format!("note: {}\n", output::visible(notice)));
+    let notices = engine.notices(&request);
+    for notice in notices.map_err(|error| Failure::of_engine(&what, &error).code(OURS))? {
+        output::warn(&format!("note: {}\n", output::visible(&notice)));
     }
     let (input, output, errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-    let streams = Streams { input: input.as_fd(), output: output.as_fd(), errors: errors.as_fd() };
+    let streams = Streams {
+        input: (request.stdin == Stdin::Open).then(|| input.as_fd()),
+        output: output.as_fd(),
+        errors: errors.as_fd(),
+    };
     let exit = engine.run(&request, &streams, &mut clock);
     if clock.is_on() {
         output::warn(&where_the_time_went(&clock.stamps()));
@@ -135,6 +140,11 @@ fn where_the_time_went(stamps: &[(String, u64)]) -> String {
 fn milliseconds(nanoseconds: u64) -> String {
     let microseconds = (nanoseconds + 500) / 1000;
     format!("{}.{:03}", microseconds / 1000, microseconds % 1000)
+}
+
+/// Docker takes an empty text for "not said", so that a script can pass an unset variable.
+fn said(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }
 
 /// A complaint about the value of a flag that could only be read now.

@@ -46,6 +46,11 @@ fn headline(error: &Error, verb: Option<&str>) -> String {
             let missing: Vec<&str> = missing.iter().map(|name| without_placeholder(name)).collect();
             format!("`{caller}` needs {}", missing.join(" and "))
         }
+        ErrorKind::ArgumentConflict => {
+            let others = strings(error, ContextKind::PriorArg);
+            let others: Vec<&str> = others.iter().map(|name| without_placeholder(name)).collect();
+            format!("{flag} cannot be used together with {}", others.join(", "))
+        }
         ErrorKind::MissingSubcommand => format!("`{caller}` needs a verb"),
         ErrorKind::InvalidUtf8 => "a word on the command line is not UTF-8".to_owned(),
         // Kinds that our flags do not lead to; clap's first line says it.

@@ -2,6 +2,8 @@
 //! `bulkhead walls`: each wall as the kernel reports it for a running container.
 
 use clap::{Args, ValueEnum};
+use engine::Engine;
+use engine::records::Record;
 use engine::walls::{State, WallReport};
 use serde::Serialize;
 
@@ -11,13 +13,13 @@ use crate::human;
 use crate::output::{self, visible};
 use crate::palette::{Palette, Style};
 
-/// Show the walls of a running container as they stand
+/// Show the walls of running containers as they stand
 ///
 /// What is shown is read back from the kernel for the running process, not from what was asked for.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  bulkhead walls --format json web")]
 pub(crate) struct Flags {
-    /// The container, by name or id; the newest that runs otherwise
+    /// The container, by name or id; all that run otherwise
     #[arg(value_name = "CONTAINER")]
     container: Option<String>,
     /// How to print them
@@ -29,7 +31,7 @@ pub(crate) struct Flags {
 enum Form {
     /// Sentences for a person (the default)
     Text,
-    /// An object with the list `walls`
+    /// For each container an object with the list `walls`
     Json,
 }
 
@@ -38,19 +40,30 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
         Some(name) => format!("cannot show the walls of {name}"),
         None => "cannot show the walls".to_owned(),
     };
-    let walls = global.engine(&what)?.walls(flags.container.as_deref());
-    let (container, walls) = walls.map_err(|error| Failure::of_engine(what, &error))?;
+    let containers = Engine::walls(&global.settings()?, flags.container.as_deref());
+    let containers = containers.map_err(|error| Failure::of_engine(what, &error))?;
     match flags.format {
-        Form::Text => {
-            let heading = format!("{}, {}\n\n", container.name, human::short_id(&container.id));
-            output::print(&(heading + &text(&walls, global.palette())))
+        Form::Text if containers.is_empty() => {
+            output::warn("no container runs\n");
+            Ok(())
         }
-        Form::Json => output::json(&Walls { walls: &walls }),
+        Form::Text => {
+            let one = |(container, walls): &(Record, Vec<WallReport>)| {
+                let heading = format!("{}, {}\n\n", container.name, human::short_id(&container.id));
+                heading + &text(walls, global.palette())
+            };
+            output::print(&containers.iter().map(one).collect::<Vec<_>>().join("\n"))
+        }
+        Form::Json => containers.iter().try_for_each(|(container, walls)| {
+            output::json(&Walls { container: &container.name, id: &container.id, walls })
+        }),
     }
 }
 
 #[derive(Serialize)]
 struct Walls<'a> {
+    container: &'a str,
+    id: &'a str,
     walls: &'a [WallReport],
 }
 
@@ -144,7 +157,7 @@ unknown  landlock      landlock evidence
     #[test]
     fn for_a_program() {
         let walls = [wall("user", State::Up, &[], None)];
-        let want = r#"{"walls":[{"name":"user","state":"up","evidence":"user evidence","weakened_by":[],"restore":null}]}"#;
-        assert_eq!(serde_json::to_string(&Walls { walls: &walls }).unwrap(), want);
+        let want = r#"{"container":"web","id":"ab","walls":[{"name":"user","state":"up","evidence":"user evidence","weakened_by":[],"restore":null}]}"#;
+        assert_eq!(serde_json::to_string(&Walls { container: "web", id: "ab", walls: &walls }).unwrap(), want);
     }
 }

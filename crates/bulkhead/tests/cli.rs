@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The binary from outside: exit codes, streams, and that a question opens nothing.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::process::{Command, Output, Stdio};

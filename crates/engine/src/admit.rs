@@ -45,7 +45,10 @@ pub fn admit(image: Image, provenance: Provenance) -> Result<Admitted> {
         });
     }
     if !image.config.os.is_empty() && image.config.os != "linux" {
-        return Err(Error::Invalid { what: format!("the image is for {}", image.config.os), reason: "this machine runs Linux".into() });
+        return Err(Error::Invalid {
+            what: format!("the image is for {}", image.config.os),
+            reason: "this machine runs Linux".into(),
+        });
     }
     Ok(Admitted { image, provenance })
 }

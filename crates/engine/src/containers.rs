@@ -2,11 +2,11 @@
 //! Listing and removing containers, and reading the walls of one that runs.
 
 use runtime::cgroup::Cgroup;
-use runtime::walls::{self, Known, Limits, WallReport};
+use runtime::walls::{self, Known, WallReport};
 
-use crate::error::{Context, Error, Result};
-use crate::records::{Record, State};
-use crate::{Engine, directory};
+use crate::error::{Error, Result};
+use crate::records::{self, Record, Records, State};
+use crate::{Engine, Settings, directory, prepare};
 
 impl Engine {
     /// All containers, newest first.
@@ -22,7 +22,7 @@ impl Engine {
     /// Removes a container that does not run, with everything it wrote.
     pub fn remove_container(&self, name: &str) -> Result<Record> {
         let record = self.records.find(name)?;
-        match directory::Home::take_over(self.records.containers(), &record.id)? {
+        match directory::Home::take_over(&self.records, &record.id)? {
             Some(home) => {
                 self.records.forget(&record)?;
                 home.remove()?;
@@ -35,34 +35,53 @@ impl Engine {
         Ok(record)
     }
 
-    /// Each wall of a running container as the kernel reports it; of the newest running one when no
-    /// `name` is given.
-    pub fn walls(&self, name: Option<&str>) -> Result<(Record, Vec<WallReport>)> {
-        let record = match name {
-            Some(name) => self.records.find(name)?,
-            None => self
-                .records
-                .all()?
-                .into_iter()
-                .find(|record| record.state == State::Running)
-                .ok_or_else(|| Error::NoSuchContainer { name: "(any that runs)".into() })?,
-        };
-        let (State::Running, Some(pid)) = (record.state, record.pid) else {
-            return Err(Error::WrongState { name: record.name, state: "not running" });
-        };
-        let known = Known {
-            lowered: &record.details.lowered,
-            absent: &record.details.absent,
-            limits: self.limits(&record.id)?,
-        };
-        let reports = walls::read(pid, &known).told("read the container's walls")?;
-        Ok((record, reports))
-    }
-
-    fn limits(&self, id: &str) -> Result<Option<Limits>> {
-        match Cgroup::open_existing(&self.hierarchy, id).map_err(runtime::Error::from)? {
-            Some(cgroup) => Ok(Some(cgroup.limits().map_err(runtime::Error::from)?)),
-            None => Ok(None),
+    /// Each wall, as the kernel reports it, of the container called `name`, or of all that run.
+    ///
+    /// This needs no open engine and changes nothing: an ordinary user reads from outside the user
+    /// namespace that [`Engine::open`] enters, from which the kernel would hide much.
+    ///
+    /// Errors when the container does not run, or when what the kernel tells cannot be read.
+    pub fn walls(settings: &Settings, name: Option<&str>) -> Result<Vec<(Record, Vec<WallReport>)>> {
+        let records = Records::at(&settings.root);
+        if let Some(name) = name {
+            let record = records.find(name)?;
+            return match reports(&records, &record)? {
+                Some(reports) => Ok(vec![(record, reports)]),
+                None => Err(Error::WrongState { name: record.name, state: "not running" }),
+            };
         }
+        let mut all = Vec::new();
+        for record in records.all()? {
+            // One that has ended since the list was made runs no more.
+            if let Some(reports) = reports(&records, &record)? {
+                all.push((record, reports));
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The walls of a container that runs.
+fn reports(records: &Records, record: &Record) -> Result<Option<Vec<WallReport>>> {
+    let (State::Running, Some(pid)) = (record.state, record.pid) else { return Ok(None) };
+    if record.born != records::born(pid) || !directory::is_attended(records.containers(), &record.id)? {
+        return Ok(None);
+    }
+    let cgroup = Cgroup::reopen(&record.cgroups).map_err(runtime::Error::from)?;
+    let known = Known {
+        id: &record.id,
+        lowered: &record.details.lowered,
+        absent: &record.details.absent,
+        bounds: record.details.bounds,
+        rlimits: &prepare::HARD_LIMITS,
+        limits: cgroup.map(|cgroup| cgroup.limits()),
+    };
+    match walls::read(pid, &known) {
+        // It ended while it was looked at.
+        Err(_) if record.born != records::born(pid) => Ok(None),
+        other => other.map(Some).map_err(|error| Error::Invalid {
+            what: format!("the walls of {} cannot be read", record.name),
+            reason: error.to_string(),
+        }),
     }
 }

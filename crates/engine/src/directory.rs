@@ -3,24 +3,30 @@
 //! killed command left.
 //!
 //! ```text
-//! containers/          0700
+//! containers/          0700, locked in turn by whoever registers or clears (records.rs)
 //!   <id>/              0700
-//!     lock             held (flock) by the monitor for as long as it lives
+//!     lock             held by the monitor for as long as it lives
 //!     record.json      drawn in records.rs
 //!     upper/ work/     overlayfs, owned by the container's root
 //! ```
+//!
+//! The lock is held twice. The record lock of fcntl(2) belongs to the monitor alone and goes with it,
+//! whatever it started. The lock of flock(2) is shared with the child half of a launch until its
+//! program starts: with the monitor gone that half ends by itself, and who clears waits for it.
 
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use kernel::Errno;
-use kernel::rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use kernel::rustix::event::{PollFd, PollFlags, Timespec, poll};
+use kernel::rustix::fs::{FlockOperation, Mode, OFlags, fcntl_lock, flock};
+use kernel::rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use runtime::cgroup::{Cgroup, Hierarchy};
 use runtime::launch::Running;
 
-use crate::error::{Context, Result};
-use crate::records::{Records, State};
+use crate::error::{Context, Error, Result};
+use crate::records::{self, Record, Records, State};
 
 /// A container's directory with its lock held.
 #[derive(Debug)]
@@ -35,39 +41,105 @@ pub(crate) fn path(containers: &Path, id: &str) -> PathBuf {
 }
 
 impl Home {
-    /// Makes the directory of a new container.
+    /// Makes the directory of a new container, in the caller's turn.
     pub(crate) fn make(containers: &Path, id: &str) -> Result<Self> {
         let path = path(containers, id);
-        kernel::rustix::fs::mkdir(&path, Mode::from_raw_mode(0o700)).told("make the container's directory")?;
-        let lock = File::create(path.join(LOCK)).told("make the container's lock")?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).told("lock the container")?;
-        Ok(Self { path, lock })
-    }
-
-    /// Takes over the directory of a container whose monitor is gone; nothing when it lives.
-    pub(crate) fn take_over(containers: &Path, id: &str) -> Result<Option<Self>> {
-        let path = path(containers, id);
-        let lock = match File::options().write(true).create(true).truncate(false).open(path.join(LOCK)) {
-            Ok(lock) => lock,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            other => other.told("open the container's lock")?,
+        kernel::rustix::fs::mkdir(&path, Mode::from_raw_mode(0o700))
+            .told("make the container's directory")?;
+        let made = || -> Result<File> {
+            let lock = File::create(path.join(LOCK)).told("make the container's lock")?;
+            // Waits, because whoever looks whether a container lives takes the lock for a moment.
+            fcntl_lock(&lock, FlockOperation::LockExclusive).told("lock the container")?;
+            flock(&lock, FlockOperation::LockExclusive).told("lock the container")?;
+            Ok(lock)
         };
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Self { path, lock })),
-            Err(Errno::WOULDBLOCK) => Ok(None),
-            Err(errno) => Err(errno).told("look at the container's lock"),
+        match made() {
+            Ok(lock) => Ok(Self { path, lock }),
+            Err(error) => remove_tree(&path).and(Err(error)),
         }
     }
 
-    /// Removes the directory and everything the container wrote.
+    /// Takes over the directory of a container whose monitor is gone; nothing when it lives, or when
+    /// nothing is left of it.
+    pub(crate) fn take_over(records: &Records, id: &str) -> Result<Option<Self>> {
+        let _turn = records.turn()?;
+        let path = path(records.containers(), id);
+        // Never made here: whoever is removing the directory at this moment would find it full again.
+        let lock = match File::options().write(true).open(path.join(LOCK)) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return remove_empty(&path).map(|()| None);
+            }
+            other => other.told("open the container's lock")?,
+        };
+        Ok(take(&lock)?.then_some(Self { path, lock }))
+    }
+
+    /// Waits until nothing of a launch is left that was cut off by the end of its monitor. False when
+    /// it takes too long; then it is for a later command.
+    fn launch_is_over(&self) -> Result<bool> {
+        for _ in 0..PATIENCE {
+            match flock(&self.lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(true),
+                Err(Errno::WOULDBLOCK) => pause(),
+                Err(errno) => return Err(errno).told("look at the container's lock"),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Removes the directory and everything the container wrote. The lock goes last, so that a directory
+    /// without it is empty.
     pub(crate) fn remove(self) -> Result<()> {
-        let (Some(parent), Some(name)) = (self.path.parent(), self.path.file_name()) else { return Ok(()) };
-        let parent = kernel::rustix::fs::open(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .told("open the containers' directory")?;
-        store::unpack::remove_tree(parent.as_fd(), name).told("remove the container's directory")?;
+        let list = match std::fs::read_dir(&self.path) {
+            // Whoever else was about to remove it has done so.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            other => other.told("list the container's directory")?,
+        };
+        for entry in list {
+            let name = entry.told("list the container's directory")?.file_name();
+            if name != LOCK {
+                remove_tree(&self.path.join(name))?;
+            }
+        }
+        remove_tree(&self.path)?;
         drop(self.lock);
         Ok(())
     }
+}
+
+/// Whether the monitor of the container `id` lives.
+pub(crate) fn is_attended(containers: &Path, id: &str) -> Result<bool> {
+    match File::options().write(true).open(path(containers, id).join(LOCK)) {
+        Ok(lock) => Ok(!take(&lock)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).told("open the container's lock"),
+    }
+}
+
+/// Takes the monitor's lock, unless its holder lives.
+fn take(lock: &File) -> Result<bool> {
+    match fcntl_lock(lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::AGAIN | Errno::ACCESS) => Ok(false),
+        Err(errno) => Err(errno).told("look at the container's lock"),
+    }
+}
+
+/// Removes what is left when a command was killed between the lock and its directory.
+fn remove_empty(path: &Path) -> Result<()> {
+    match kernel::rustix::fs::rmdir(path) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno).told("remove an empty directory of a container"),
+    }
+}
+
+fn remove_tree(path: &Path) -> Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let parent = kernel::rustix::fs::open(parent, flags, Mode::empty())
+        .told("open the containers' directory")?;
+    store::unpack::remove_tree(parent.as_fd(), name).told("remove the container's directory")
 }
 
 /// Ends every process of a container and removes its cgroup.
@@ -82,18 +154,20 @@ pub(crate) fn clear(running: Running) -> Result<()> {
 /// lives are left alone, and so are those that have ended and are kept.
 pub(crate) fn sweep(records: &Records, hierarchy: &Hierarchy) -> Result<()> {
     for id in records.ids()? {
-        let record = records.read(&id)?;
-        if record.as_ref().is_some_and(|record| record.state == State::Exited && !record.removed_afterwards) {
+        if records.read(&id)?.is_some_and(|record| is_kept(&record)) {
             continue;
         }
-        let Some(home) = Home::take_over(records.containers(), &id)? else { continue };
+        let Some(home) = Home::take_over(records, &id)? else { continue };
         // Read again: between the two its monitor may have finished its work.
         let record = records.read(&id)?;
-        end_remains(hierarchy, &id)?;
+        end_remains(hierarchy, &id, record.as_ref())?;
+        if !home.launch_is_over()? {
+            continue;
+        }
         match record {
-            Some(record) if record.state == State::Exited && !record.removed_afterwards => {}
-            Some(mut record) if record.state == State::Running && !record.removed_afterwards => {
-                records.ended(&mut record, KILLED)?;
+            Some(record) if is_kept(&record) => {}
+            Some(record) if record.state == State::Running && !record.removed_afterwards => {
+                note_end(records, record)?;
             }
             Some(record) => {
                 records.forget(&record)?;
@@ -105,14 +179,69 @@ pub(crate) fn sweep(records: &Records, hierarchy: &Hierarchy) -> Result<()> {
     records.drop_dead_links()
 }
 
-fn end_remains(hierarchy: &Hierarchy, id: &str) -> Result<()> {
-    if let Some(cgroup) = Cgroup::open_existing(hierarchy, id).map_err(runtime::Error::from)? {
+fn is_kept(record: &Record) -> bool {
+    record.state == State::Exited && !record.removed_afterwards
+}
+
+/// A full disk must not keep anybody from removing containers: what cannot be written down now is
+/// found again by the next command.
+fn note_end(records: &Records, mut record: Record) -> Result<()> {
+    match records.ended(&mut record, KILLED) {
+        Err(Error::Step { source, .. })
+            if matches!(source.errno, Errno::NOSPC | Errno::DQUOT | Errno::ROFS) =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+fn end_remains(hierarchy: &Hierarchy, id: &str, record: Option<&Record>) -> Result<()> {
+    let places = record.map_or_else(|| hierarchy.places(id), |record| record.cgroups.clone());
+    if let Some(cgroup) = Cgroup::reopen(&places).map_err(runtime::Error::from)? {
         cgroup.kill().map_err(runtime::Error::from)?;
         cgroup.remove().map_err(runtime::Error::from)?;
     }
+    match record {
+        Some(Record { pid: Some(pid), born: Some(born), .. }) => end_process(*pid, *born),
+        _ => Ok(()),
+    }
+}
+
+/// Ends the first process of a container, and with it all that are in its pid namespace, where no
+/// cgroup holds them together. It dies with its monitor anyway: this is to wait for it.
+fn end_process(pid: i32, born: u64) -> Result<()> {
+    let step = "end the container's first process";
+    let Some(number) = Pid::from_raw(pid) else { return Ok(()) };
+    let process = match pidfd_open(number, PidfdFlags::empty()) {
+        Ok(process) => process,
+        Err(Errno::SRCH) => return Ok(()),
+        Err(errno) => return Err(errno).told(step),
+    };
+    // Looked at while the descriptor holds the number: it cannot pass to another process now.
+    if records::born(pid) != Some(born) {
+        return Ok(());
+    }
+    match pidfd_send_signal(&process, Signal::KILL) {
+        // As another user inside, it is out of our reach, but not out of the kernel's.
+        Ok(()) | Err(Errno::SRCH | Errno::PERM) => {}
+        Err(errno) => return Err(errno).told(step),
+    }
+    let mut polled = [PollFd::new(&process, PollFlags::IN)];
+    poll(&mut polled, Some(&Timespec { tv_sec: 2, tv_nsec: 0 })).told(step)?;
     Ok(())
 }
 
+fn pause() {
+    let moment = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    match poll(&mut [], Some(&moment)) {
+        // An interrupted pause is a shorter one.
+        Ok(_) | Err(_) => {}
+    }
+}
+
 const LOCK: &str = "lock";
+/// Milliseconds to wait for the child half of a launch that has lost its monitor.
+const PATIENCE: u32 = 2000;
 /// 128 and SIGKILL: how a container ends whose monitor is killed.
 const KILLED: i32 = 137;

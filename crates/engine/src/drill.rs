@@ -1,151 +1,203 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `drill`: the same attempts in throw-away containers, with one wall lifted at a time.
 
+mod image;
+mod lift;
+
 use std::io::Read;
 use std::os::fd::AsFd;
 
-use oci::config::Process;
+use ::drill::{Report, Run, Runs, Subject};
 use runtime::clock::Clock;
-use store::EmbeddedFile;
 
 use crate::error::{Context, Error, Result};
-use crate::images::Progress;
 use crate::monitor::Streams;
-use crate::request::{Afterwards, Danger, RootAccess, RunRequest, SeccompRequest};
-use crate::{Engine, Standing};
+use crate::request::{Afterwards, IsolationRequest, LimitsRequest, RootAccess, RunRequest};
+use crate::{Engine, Standing, lowered};
 
-/// What to drill.
+/// What to drill, in the terms of `run`.
 #[derive(Debug, Clone, Default)]
 pub struct DrillRequest {
+    /// The image whose containers the attempts are made from; without one, an image that is this
+    /// program and nothing else.
+    pub image: Option<String>,
     /// Whether the container's root can be written.
     pub root: RootAccess,
     /// As whom.
     pub user: Option<String>,
+    /// What it may use.
+    pub limits: LimitsRequest,
+    /// What separates it from the host.
+    pub isolation: IsolationRequest,
+}
+
+/// How far a drill has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrillStep {
+    /// What is tried now: `without seccomp`.
+    pub name: String,
+    /// Containers started, this one included.
+    pub done: usize,
+    /// Containers in all.
+    pub total: usize,
 }
 
 impl Engine {
-    /// Tries to break out of containers of the embedded image, and finds the wall that stopped each
-    /// attempt.
-    pub fn drill(&mut self, request: &DrillRequest, progress: &mut dyn FnMut(Progress<'_>)) -> Result<::drill::Report> {
-        let image = self.embedded_image()?;
-        let facts = serde_json::to_string(&::drill::HostFacts::read()).unwrap_or_default();
-        let base = base(&image, request, &facts);
-        let walls = self.liftable();
-        let total = 2 + 2 * walls.len() as u64;
-        let mut done = 0;
-        let mut attempt = |engine: &mut Self, step: &str, request: &RunRequest| {
-            done += 1;
-            progress(Progress { step, done, total: Some(total) });
-            engine.one_run(request)
+    /// Tries to break out of containers and finds the wall that stopped each attempt.
+    ///
+    /// An error when the container with every wall cannot be run. One with a wall lifted that cannot
+    /// is left out of the comparison, and the report says so.
+    pub fn drill(&mut self, request: &DrillRequest, progress: &mut dyn FnMut(DrillStep)) -> Result<Report> {
+        let base = self.base(request)?;
+        let mut lifts = lift::available(&self.standing, request.root, self.drilled_user(&base)?);
+        let total = 2 + 2 * lifts.len();
+        let mut attempts = Attempts { engine: self, progress, done: 0, total, failed: Vec::new() };
+        let mut runs = Runs {
+            all: attempts.make("every wall up".to_owned(), &base)?,
+            absent: ::drill::absent_from_host(),
+            ..Runs::default()
         };
-        let mut runs = ::drill::Runs { all: attempt(self, "every wall up", &base)?, ..::drill::Runs::default() };
-        for wall in &walls {
-            let run = attempt(self, &format!("without {}", wall.name), &with_lifted(&base, &[wall]))?;
-            runs.lifted.push((wall.name.to_owned(), run));
+        // A wall that cannot be lifted alone is not lifted with others either.
+        lifts.retain(|lift| {
+            let run =
+                attempts.try_with(format!("without {}", lift.wall.name()), &lift::without(&base, [lift]));
+            let lifted = run.is_some();
+            runs.lifted.extend(run.map(|run| (lift.wall, run)));
+            lifted
+        });
+        attempts.total = attempts.done + lifts.len() + 1;
+        for lift in &lifts {
+            let others = lifts.iter().filter(|other| other.wall != lift.wall);
+            let run = attempts.try_with(format!("only {}", lift.wall.name()), &lift::without(&base, others));
+            runs.alone.extend(run.map(|run| (lift.wall, run)));
         }
-        for wall in &walls {
-            let others: Vec<_> = walls.iter().filter(|other| other.name != wall.name).collect();
-            let run = attempt(self, &format!("only {}", wall.name), &with_lifted(&base, &others))?;
-            runs.alone.push((wall.name.to_owned(), run));
-        }
-        runs.none = Some(attempt(self, "every wall lifted", &with_lifted(&base, &walls.iter().collect::<Vec<_>>()))?);
-        let kernel = kernel::rustix::system::uname().release().to_string_lossy().into_owned();
-        Ok(::drill::attribute(&engine_name(&self.standing), &kernel, &runs))
+        runs.none = attempts
+            .try_with("every wall lifted".to_owned(), &lift::without(&base, &lifts))
+            .unwrap_or_default();
+        let failed = attempts.failed;
+        Ok(::drill::attribute(self.subject(request, failed), &runs))
     }
 
-    /// The image `bulkhead/drill`, made from this very program.
-    fn embedded_image(&self) -> Result<String> {
-        let program = std::fs::read("/proc/self/exe").told("read this program")?;
-        let files = [
-            EmbeddedFile { path: "dev/", mode: 0o755, content: b"" },
-            EmbeddedFile { path: "etc/", mode: 0o755, content: b"" },
-            EmbeddedFile { path: "etc/passwd", mode: 0o644, content: b"root:x:0:0:root:/:/bulkhead\nnobody:x:65534:65534:nobody:/:/bulkhead\n" },
-            EmbeddedFile { path: "etc/group", mode: 0o644, content: b"root:x:0:\nnogroup:x:65534:\n" },
-            EmbeddedFile { path: "proc/", mode: 0o755, content: b"" },
-            EmbeddedFile { path: "sys/", mode: 0o755, content: b"" },
-            EmbeddedFile { path: "tmp/", mode: 0o1777, content: b"" },
-            EmbeddedFile { path: "bulkhead", mode: 0o755, content: &program },
-        ];
-        let process = Process { entrypoint: vec!["/bulkhead".into()], cmd: vec!["drill".into(), "--inside".into()], ..Process::default() };
-        let name = oci::Reference::parse(IMAGE)?;
-        self.store.embedded(&name, &files, &process)?;
-        Ok(IMAGE.to_owned())
+    fn base(&self, asked: &DrillRequest) -> Result<RunRequest> {
+        let facts = serde_json::to_string(&::drill::HostFacts::read()).map_err(|error| Error::Invalid {
+            what: "what is known of the host".into(),
+            reason: error.to_string(),
+        })?;
+        let mut request = RunRequest { afterwards: Afterwards::Remove, ..RunRequest::default() };
+        match &asked.image {
+            Some(image) => image::lend_program(&mut request, image)?,
+            None => request.image = self.embedded_image()?,
+        }
+        request.files.root = asked.root;
+        request.process.user = asked.user.clone();
+        request.process.env = vec![(FACTS.to_owned(), Some(facts))];
+        request.limits = asked.limits.clone();
+        request.isolation = asked.isolation.clone();
+        Ok(request)
+    }
+
+    /// The user whom the attempts are made as, as given or as the image has it.
+    fn drilled_user(&self, base: &RunRequest) -> Result<String> {
+        match &base.process.user {
+            Some(user) => Ok(user.clone()),
+            None => Ok(self.existing(&base.image)?.config.config.user),
+        }
     }
 
     /// One container; what it prints is its findings.
-    fn one_run(&mut self, request: &RunRequest) -> Result<::drill::Run> {
+    fn one_run(&mut self, request: &RunRequest) -> Result<Run> {
         let (mut read, write) = std::io::pipe().told("make a pipe")?;
         let null = std::fs::File::open("/dev/null").told("open /dev/null")?;
         // The findings of one run fit a pipe only if it is large.
         kernel::rustix::pipe::fcntl_setpipe_size(&write, PIPE).told("make room for the findings")?;
-        let streams = Streams { input: null.as_fd(), output: write.as_fd(), errors: write.as_fd() };
+        let streams = Streams { input: Some(null.as_fd()), output: write.as_fd(), errors: write.as_fd() };
         let exit = self.run(request, &streams, &mut Clock::off())?;
         drop(write);
         let mut text = Vec::new();
         read.read_to_end(&mut text).told("read the findings")?;
-        serde_json::from_slice(&text).map_err(|error| Error::Invalid {
+        ::drill::read(&text).map_err(|reason| Error::Invalid {
             what: "what the drill inside said".into(),
-            reason: format!("{error} (exit code {}): {}", exit.code, oci::shown(&String::from_utf8_lossy(&text))),
+            reason: format!(
+                "{reason} (exit code {}): {}",
+                exit.code,
+                oci::shown(&String::from_utf8_lossy(&text))
+            ),
         })
     }
 
-    fn liftable(&self) -> Vec<Lift> {
-        match self.standing {
-            Standing::Root => LIFTS.to_vec(),
-            // The host's user namespace is out of reach.
-            Standing::Rootless { .. } => LIFTS.iter().filter(|lift| lift.name != "user").copied().collect(),
+    fn subject(&self, request: &DrillRequest, mut notes: Vec<String>) -> Subject {
+        let engine = match &self.standing {
+            Standing::Root => "Bulkhead",
+            Standing::Rootless { .. } => "Bulkhead without root",
+        };
+        if let Standing::Rootless { notice, .. } = &self.standing {
+            notes.push(ROOTLESS.to_owned());
+            notes.extend(notice.clone());
+        }
+        Subject {
+            engine: engine.to_owned(),
+            kernel: kernel::rustix::system::uname().release().to_string_lossy().into_owned(),
+            setting: setting(request),
+            notes,
         }
     }
 }
 
-/// A wall, and how to take it down.
-#[derive(Debug, Clone, Copy)]
-struct Lift {
-    name: &'static str,
-    apply: fn(&mut RunRequest),
+/// The containers of a drill, one after the other.
+struct Attempts<'a> {
+    engine: &'a mut Engine,
+    progress: &'a mut dyn FnMut(DrillStep),
+    done: usize,
+    total: usize,
+    /// What could not be tried, and why.
+    failed: Vec<String>,
 }
 
-const LIFTS: [Lift; 9] = [
-    Lift { name: "user", apply: |request| request.isolation.userns_host = danger() },
-    Lift { name: "capabilities", apply: |request| request.isolation.cap_add = vec![("ALL".into(), Danger::asked_by(DRILL))] },
-    Lift { name: "seccomp", apply: |request| request.isolation.seccomp = SeccompRequest::Off(Danger::asked_by(DRILL)) },
-    Lift { name: "landlock", apply: |request| request.isolation.landlock_off = danger() },
-    Lift { name: "no_new_privs", apply: |request| request.isolation.new_privileges = danger() },
-    Lift { name: "masks", apply: |request| request.isolation.unmasked = danger() },
-    Lift { name: "view", apply: |request| request.isolation.view_host = danger() },
-    Lift { name: "devices", apply: |request| request.isolation.all_devices = danger() },
-    Lift { name: "mounts", apply: |request| request.isolation.loose_mounts = danger() },
-];
-
-fn danger() -> Option<Danger> {
-    Some(Danger::asked_by(DRILL))
-}
-
-fn base(image: &str, asked: &DrillRequest, facts: &str) -> RunRequest {
-    let mut request = RunRequest { image: image.to_owned(), afterwards: Afterwards::Remove, ..RunRequest::default() };
-    request.files.root = asked.root;
-    request.process.user = asked.user.clone();
-    request.process.env = vec![(FACTS.to_owned(), Some(facts.to_owned()))];
-    request
-}
-
-fn with_lifted(base: &RunRequest, walls: &[&Lift]) -> RunRequest {
-    let mut request = base.clone();
-    for wall in walls {
-        (wall.apply)(&mut request);
+impl Attempts<'_> {
+    fn make(&mut self, name: String, request: &RunRequest) -> Result<Run> {
+        self.done += 1;
+        (self.progress)(DrillStep { name, done: self.done, total: self.total });
+        self.engine.one_run(request)
     }
-    request
-}
 
-fn engine_name(standing: &Standing) -> String {
-    match standing {
-        Standing::Root => "Bulkhead".to_owned(),
-        Standing::Rootless { .. } => "Bulkhead, rootless,".to_owned(),
+    fn try_with(&mut self, name: String, request: &RunRequest) -> Option<Run> {
+        match self.make(name.clone(), request) {
+            Ok(run) => Some(run),
+            Err(error) => {
+                self.failed
+                    .push(format!("A container {name} could not be run and is not compared: {error}."));
+                None
+            }
+        }
     }
 }
 
+/// The image and what differs from the default, in the words that asked for it.
+fn setting(asked: &DrillRequest) -> String {
+    let mut words = vec![match &asked.image {
+        Some(image) => format!("a container of {image}"),
+        None => "a container of its own image".to_owned(),
+    }];
+    if asked.root == RootAccess::ReadOnly {
+        words.push("--read-only".to_owned());
+    }
+    words.extend(asked.user.iter().map(|user| format!("--user {user}")));
+    words.extend(asked.isolation.cap_drop.iter().map(|name| format!("--cap-drop {name}")));
+    let request = RunRequest {
+        limits: asked.limits.clone(),
+        isolation: asked.isolation.clone(),
+        ..RunRequest::default()
+    };
+    for (_, reason) in lowered::walls(&request) {
+        if !words.contains(&reason) {
+            words.push(reason);
+        }
+    }
+    words.join(" ")
+}
+
+const ROOTLESS: &str = "An ordinary user's engine has no way to the host's user namespace, so that wall was never \
+    lifted; it can set neither vm.memfd_noexec nor, without a delegated cgroup, bounds on memory and processes.";
 /// How the engine tells the attempts inside what the host looks like.
 pub const FACTS: &str = "BULKHEAD_DRILL_FACTS";
-const IMAGE: &str = "bulkhead/drill:latest";
-const DRILL: &str = "bulkhead drill";
 const PIPE: usize = 1 << 20;

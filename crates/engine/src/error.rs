@@ -83,11 +83,15 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoSuchImage { .. } => Some(
-                "`bulkhead images` lists what is here; `bulkhead load` and `bulkhead import` bring more".into(),
+                "`bulkhead images` lists what is here; `bulkhead load` and `bulkhead import` bring more"
+                    .into(),
             ),
             Self::NoSuchContainer { .. } => Some("`bulkhead ps -a` lists the containers".into()),
-            Self::NameInUse { name, .. } => Some(format!("`bulkhead rm {name}` removes the other one, or choose another --name")),
+            Self::NameInUse { name, .. } => {
+                Some(format!("`bulkhead rm {name}` removes the other one, or choose another --name"))
+            }
             Self::HostLacks { remedy, .. } => Some(remedy.clone()),
+            Self::Runtime(error) => error.hint(),
             _ => None,
         }
     }
@@ -101,7 +105,10 @@ pub(crate) trait Context<T> {
 
 impl<T> Context<T> for std::result::Result<T, kernel::Errno> {
     fn told(self, step: &str) -> Result<T> {
-        self.map_err(|errno| Error::Step { step: step.to_owned(), source: kernel::Error::new("system call", errno) })
+        self.map_err(|errno| Error::Step {
+            step: step.to_owned(),
+            source: kernel::Error::new("system call", errno),
+        })
     }
 }
 

@@ -2,35 +2,55 @@
 //! Which system call filter a container gets.
 
 use kernel::caps::Caps;
+use runtime::cgroup::Resources;
 use runtime::seccomp::{Arch, Call, Policy, Profile, Program, Request, UserNamespace};
 use runtime::spec::Wall;
 
-use crate::error::{Error, Result};
-use crate::request::{IsolationRequest, SeccompRequest};
+use crate::error::{Context, Error, Result};
+use crate::request::{Danger, IsolationRequest, SeccompRequest};
 
-/// The filter for `isolation`, whose container is bounded by `capabilities`.
-pub(crate) fn choose(isolation: &IsolationRequest, capabilities: Caps) -> Result<Wall<Program>> {
+/// The filter for `isolation`, whose container is bounded by `capabilities` and `resources`.
+pub(crate) fn choose(
+    isolation: &IsolationRequest,
+    capabilities: Caps,
+    resources: &Resources,
+) -> Result<Wall<Program>> {
     if let Some(danger) = &isolation.privileged {
         return Ok(Wall::Down(danger.clone()));
     }
-    match &isolation.seccomp {
-        SeccompRequest::Off(danger) => Ok(Wall::Down(danger.clone())),
-        SeccompRequest::Default => built_in(isolation, capabilities).map(Wall::Up),
-        SeccompRequest::Profile { path, json } => {
-            let refused = |error: runtime::seccomp::Error| Error::Invalid {
+    let asked = answered_calls(isolation, resources)?;
+    let request = request_for(isolation, capabilities, &asked);
+    let program = match &isolation.seccomp {
+        SeccompRequest::Off(danger) => return Ok(Wall::Down(danger.clone())),
+        SeccompRequest::Default => Policy::built_in().compile(&request).map_err(refused)?,
+        SeccompRequest::Profile { path, json } => Profile::parse(json.as_bytes())
+            .and_then(|profile| profile.filter(&request).compile())
+            .map_err(|error| Error::Invalid {
                 what: format!("the seccomp profile {}", path.display()),
-                reason: error.to_string(),
-            };
-            let profile = Profile::parse(json.as_bytes()).map_err(refused)?;
-            let asked = answered_calls(isolation)?;
-            profile.filter(&request_for(isolation, capabilities, &asked)).compile().map(Wall::Up).map_err(refused)
-        }
-    }
+                reason: with_its_cause(&error),
+            })?,
+    };
+    Ok(Wall::Up(program))
 }
 
-fn built_in(isolation: &IsolationRequest, capabilities: Caps) -> Result<Program> {
-    let asked = answered_calls(isolation)?;
-    Policy::built_in().compile(&request_for(isolation, capabilities, &asked)).map_err(refused)
+/// What each added capability opens, after the words that added it.
+pub(crate) fn opened(isolation: &IsolationRequest) -> Vec<String> {
+    if isolation.privileged.is_some() || !matches!(isolation.seccomp, SeccompRequest::Default) {
+        return Vec::new();
+    }
+    let opened = |(name, danger): &(String, Danger)| {
+        let capabilities = if name == "ALL" { Caps::all() } else { Caps::named(name)? };
+        let lifted = Policy::built_in().lifted(&request_for(isolation, capabilities, &[]));
+        let calls: Vec<&str> =
+            lifted.iter().flat_map(|lifted| lifted.calls.iter()).map(|call| call.name()).collect();
+        (!calls.is_empty()).then(|| format!("{} (opens {})", danger.reason(), calls.join(", ")))
+    };
+    isolation
+        .cap_add
+        .iter()
+        .filter(|(name, _)| !isolation.cap_drop.contains(name))
+        .filter_map(opened)
+        .collect()
 }
 
 fn request_for<'a>(isolation: &IsolationRequest, capabilities: Caps, asked: &'a [Call]) -> Request<'a> {
@@ -49,16 +69,23 @@ fn request_for<'a>(isolation: &IsolationRequest, capabilities: Caps, asked: &'a 
 fn kernel_version() -> (u32, u32) {
     let name = kernel::rustix::system::uname();
     let release = name.release().to_string_lossy().into_owned();
-    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map_while(|number| number.parse().ok());
+    let mut numbers =
+        release.split(|letter: char| !letter.is_ascii_digit()).map_while(|number| number.parse().ok());
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 /// The calls that the container's view answers.
-fn answered_calls(isolation: &IsolationRequest) -> Result<Vec<Call>> {
-    match isolation.view_host {
-        Some(_) => Ok(Vec::new()),
-        None => ["sysinfo", "sched_getaffinity"].iter().map(|name| Call::named(name).map_err(refused)).collect(),
+fn answered_calls(isolation: &IsolationRequest, resources: &Resources) -> Result<Vec<Call>> {
+    if isolation.view_host.is_some() {
+        return Ok(Vec::new());
     }
+    let names = runtime::view::answered_calls(resources).told("see which processors are usable")?;
+    names.iter().map(|name| Call::named(name).map_err(refused)).collect()
+}
+
+/// What is wrong and, where a parser knows it, in which line.
+fn with_its_cause(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 fn refused(error: runtime::seccomp::Error) -> Error {

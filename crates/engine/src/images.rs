@@ -91,7 +91,9 @@ pub enum Removal {
 impl Engine {
     /// Takes in the images of an archive.
     pub fn load(&self, archive: Archive, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Vec<Loaded>> {
-        let mut told = |now: store::Progress<'_>| progress(Progress { step: now.step, done: now.done, total: now.total });
+        let mut told = |now: store::Progress<'_>| {
+            progress(Progress { step: now.step, done: now.done, total: now.total })
+        };
         let loaded = match archive {
             Archive::File(file) => self.store.load(file, &mut told)?,
             Archive::Directory(path) => self.store.load_directory(&path, &mut told)?,
@@ -117,7 +119,9 @@ impl Engine {
         for instruction in changes {
             asked.apply(instruction)?;
         }
-        let mut told = |now: store::Progress<'_>| progress(Progress { step: now.step, done: now.done, total: now.total });
+        let mut told = |now: store::Progress<'_>| {
+            progress(Progress { step: now.step, done: now.done, total: now.total })
+        };
         Ok(self.store.import(archive, reference, &asked, &mut told)?.to_string())
     }
 
@@ -130,10 +134,12 @@ impl Engine {
                 tag,
                 digest: image.manifest.as_ref().map(ToString::to_string),
                 id: image.id.to_string(),
-                created: Some(when(image.added)),
+                created: image.created.map_or_else(|| when(image.added), when),
                 size: image.size,
             };
-            lines.extend(names.iter().map(|name| line(Some(name.familiar_name()), name.tag().map(str::to_owned))));
+            lines.extend(
+                names.iter().map(|name| line(Some(name.familiar_name()), name.tag().map(str::to_owned))),
+            );
             if names.is_empty() {
                 lines.push(line(None, None));
             }
@@ -154,7 +160,7 @@ impl Engine {
         let image = self.existing(name)?;
         let steps = self.store.history(&image)?.into_iter().enumerate().map(|(at, step)| HistoryEntry {
             id: (at == 0).then(|| image.id.to_string()),
-            created: (at == 0).then(|| when(image.added)),
+            created: step.created.and_then(when),
             created_by: step.created_by,
             size: step.size,
             comment: step.comment,
@@ -165,8 +171,10 @@ impl Engine {
     /// An image or a container, as `docker inspect` shows it.
     pub fn inspect(&self, name: &str) -> Result<serde_json::Value> {
         match self.records.find(name) {
-            Ok(record) => serde_json::to_value(&record)
-                .map_err(|error| Error::Invalid { what: "the container's record".into(), reason: error.to_string() }),
+            Ok(record) => serde_json::to_value(&record).map_err(|error| Error::Invalid {
+                what: "the container's record".into(),
+                reason: error.to_string(),
+            }),
             Err(Error::NoSuchContainer { .. }) => Ok(self.store.inspect(&self.existing(name)?)?),
             Err(error) => Err(error),
         }
@@ -203,6 +211,14 @@ impl Engine {
     }
 }
 
-fn when(seconds: i64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs())
+/// Go's zero time, the first second of the year 1, stands for none.
+fn when(seconds: i64) -> Option<SystemTime> {
+    let distance = Duration::from_secs(seconds.unsigned_abs());
+    match seconds {
+        ..=GO_ZERO => None,
+        ..0 => SystemTime::UNIX_EPOCH.checked_sub(distance),
+        0.. => SystemTime::UNIX_EPOCH.checked_add(distance),
+    }
 }
+
+const GO_ZERO: i64 = -62_135_596_800;

@@ -11,6 +11,7 @@ mod directory;
 mod drill;
 pub mod error;
 mod filter;
+mod flow;
 mod images;
 mod limits;
 mod lowered;
@@ -24,10 +25,10 @@ mod standing;
 
 use std::path::{Path, PathBuf};
 
-use runtime::cgroup::Hierarchy;
+use runtime::cgroup::{Hierarchy, Placement};
 use store::Store;
 
-pub use self::drill::{DrillRequest, FACTS};
+pub use self::drill::{DrillRequest, DrillStep, FACTS};
 pub use error::{Error, Result};
 pub use images::{Archive, Force, HistoryEntry, ImageSummary, Loaded, Progress, Removal};
 pub use monitor::{Exit, Streams};
@@ -65,7 +66,8 @@ impl Engine {
         let standing = standing::take()?;
         let root = settings.root.clone();
         make_directory(&root, 0o700)?;
-        let hierarchy = Hierarchy::detect().map_err(runtime::Error::from)?;
+        refuse_others(&root)?;
+        let hierarchy = Hierarchy::detect(placement(&standing)).map_err(runtime::Error::from)?;
         let records = Records::open(&root)?;
         directory::sweep(&records, &hierarchy)?;
         let store = Store::open(&root, unpacking(&standing))?;
@@ -77,15 +79,31 @@ impl Engine {
         &self.standing
     }
 
-    /// Walls that this host or user cannot put up, with the reason.
-    fn absent_walls(&self) -> Vec<(String, String)> {
-        match &self.standing {
-            Standing::Root => Vec::new(),
-            Standing::Rootless { .. } if self.hierarchy.is_usable() => Vec::new(),
-            Standing::Rootless { .. } => {
-                vec![("cgroup".to_owned(), "no cgroup is delegated to this user, so memory and processes are not bounded".to_owned())]
-            }
-        }
+    /// What a person should know before a container like this starts here: what this host or user
+    /// lacks, and what stands in for it.
+    pub fn notices(&mut self, request: &RunRequest) -> Result<Vec<String>> {
+        self.hierarchy.settle().map_err(runtime::Error::from)?;
+        let standing = match &self.standing {
+            Standing::Root => None,
+            Standing::Rootless { notice, .. } => notice.clone(),
+        };
+        let limits = limits::missing(&request.limits, &self.hierarchy).notice();
+        Ok(standing.into_iter().chain(limits).collect())
+    }
+
+    /// Walls that this host or user cannot put up around such a container, with the reason.
+    fn absent_walls(&self, request: &RunRequest) -> Vec<(String, String)> {
+        let limits = limits::missing(&request.limits, &self.hierarchy).notice();
+        let devices = self.hierarchy.lacks_devices();
+        let walls = [("cgroup", limits), ("devices", devices)];
+        walls.into_iter().filter_map(|(wall, why)| Some((wall.to_owned(), why?))).collect()
+    }
+}
+
+fn placement(standing: &Standing) -> Placement {
+    match standing {
+        Standing::Root => Placement::Top,
+        Standing::Rootless { .. } => Placement::Own,
     }
 }
 
@@ -95,6 +113,24 @@ fn unpacking(standing: &Standing) -> store::Unpacking {
         Standing::Rootless { count: 1, .. } => store::Unpacking::SingleId,
         Standing::Rootless { .. } => store::Unpacking::InUserNamespace,
     }
+}
+
+/// Whoever may write to the state root can put anything in the place of an image (CVE-2021-41091 and
+/// kin). It may have been there before us.
+fn refuse_others(root: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(root).told("look at the state directory")?;
+    if found.uid() == kernel::rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        what: format!("the state directory {}", root.display()),
+        reason: format!(
+            "others may write to it (owner {}, mode {:o}): give it to whoever runs bulkhead, with mode 700",
+            found.uid(),
+            found.mode() & 0o7777
+        ),
+    })
 }
 
 fn make_directory(path: &Path, mode: u32) -> Result<()> {

@@ -4,25 +4,60 @@
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
-use runtime::cgroup::Resources;
+use runtime::cgroup::{Hierarchy, Resources};
 
 use crate::error::{Error, Result};
 use crate::request::{LimitsRequest, RateKind};
-use crate::standing::Standing;
+
+/// Default bounds that this host or user cannot have, each with the reason.
+#[derive(Debug, Default)]
+pub(crate) struct Missing {
+    pub(crate) memory: Option<String>,
+    pub(crate) pids: Option<String>,
+}
+
+/// Which default bounds are missing. A bound that somebody asked for is not among them: when it cannot
+/// be had, that is an error. Nor is one that somebody took away.
+pub(crate) fn missing(asked: &LimitsRequest, hierarchy: &Hierarchy) -> Missing {
+    let why = |said: bool, controller| if said { None } else { hierarchy.lacks(controller) };
+    Missing {
+        memory: why(asked.resources.memory_max.is_some() || unbounded(asked, "memory"), "memory"),
+        pids: why(asked.resources.pids_max.is_some() || unbounded(asked, "pids"), "pids"),
+    }
+}
+
+impl Missing {
+    /// What a person should know about it: what is missing, why, and what stands in.
+    pub(crate) fn notice(&self) -> Option<String> {
+        let (bounds, why, instead) = match (&self.memory, &self.pids) {
+            (None, None) => return None,
+            (Some(why), Some(_)) => {
+                ("memory and processes", why, format!("{PIDS_INSTEAD}, and {MEMORY_INSTEAD}"))
+            }
+            (Some(why), None) => ("memory", why, MEMORY_INSTEAD.to_owned()),
+            (None, Some(why)) => ("processes", why, PIDS_INSTEAD.to_owned()),
+        };
+        Some(format!("no cgroup bounds {bounds}: {why}; instead {instead}"))
+    }
+}
 
 /// Fills in what the person did not say.
 ///
 /// Memory: three quarters of the host's, so that a container that eats it dies inside its own cgroup
-/// before the host's killer looks for a victim. Processes: 2048, as Podman has it. A rootless engine
-/// without a delegated cgroup leaves its defaults out (and says so); what was asked for is an error
-/// there.
-pub(crate) fn fill_in(resources: &mut Resources, asked: &LimitsRequest, standing: &Standing) -> Result<()> {
-    let unbounded = |word: &str| asked.unbounded.iter().any(|danger| danger.reason().contains(word));
-    let defaults = matches!(standing, Standing::Root);
-    if defaults && resources.memory_max.is_none() && !unbounded("memory") {
+/// before the host's killer looks for a victim. Processes: 2048, as Podman has it. What cannot be had
+/// here is left out (see [`missing`]).
+pub(crate) fn fill_in(
+    resources: &mut Resources,
+    asked: &LimitsRequest,
+    hierarchy: &Hierarchy,
+) -> Result<()> {
+    let wanted = |said: bool, controller| {
+        !said && !unbounded(asked, controller) && hierarchy.lacks(controller).is_none()
+    };
+    if wanted(resources.memory_max.is_some(), "memory") {
         resources.memory_max = Some(host_memory()? / 4 * 3);
     }
-    if defaults && resources.pids_max.is_none() && !unbounded("pids") {
+    if wanted(resources.pids_max.is_some(), "pids") {
         resources.pids_max = Some(DEFAULT_PIDS);
     }
     for rate in &asked.device_rates {
@@ -38,11 +73,18 @@ pub(crate) fn fill_in(resources: &mut Resources, asked: &LimitsRequest, standing
     Ok(())
 }
 
+fn unbounded(asked: &LimitsRequest, word: &str) -> bool {
+    asked.unbounded.iter().any(|danger| danger.reason().contains(word))
+}
+
 fn host_memory() -> Result<u64> {
     let info = kernel::rustix::system::sysinfo();
     let bytes = u64::from(info.mem_unit.max(1)).saturating_mul(info.totalram);
     if bytes == 0 {
-        return Err(Error::Invalid { what: "the host's memory".into(), reason: "sysinfo(2) says zero".into() });
+        return Err(Error::Invalid {
+            what: "the host's memory".into(),
+            reason: "sysinfo(2) says zero".into(),
+        });
     }
     Ok(bytes)
 }
@@ -56,4 +98,10 @@ fn block_device(path: &Path) -> Result<(u32, u32)> {
     Ok((kernel::rustix::fs::major(metadata.rdev()), kernel::rustix::fs::minor(metadata.rdev())))
 }
 
-const DEFAULT_PIDS: u64 = 2048;
+/// Processes and threads of a container that was given no other bound.
+pub(crate) const DEFAULT_PIDS: u64 = 2048;
+/// oom_score_adj of a container whose memory no cgroup bounds: as if it used half of the host's memory
+/// more than it does.
+pub(crate) const KILLED_FIRST: i32 = 500;
+const PIDS_INSTEAD: &str = "each user inside may have 2048 processes (RLIMIT_NPROC)";
+const MEMORY_INSTEAD: &str = "the host's memory killer takes it before others (oom_score_adj 500)";

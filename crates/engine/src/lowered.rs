@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which walls a request lowers, by the names that `walls` and the drill use.
 
+use crate::prepare::HARD_LIMITS;
 use crate::request::{RunRequest, SeccompRequest};
 
 /// Pairs of a wall's name and the words that lower it.
@@ -24,6 +25,7 @@ pub(crate) fn walls(request: &RunRequest) -> Vec<(String, String)> {
         ("no_new_privs", &isolation.new_privileges),
         ("masks", &isolation.unmasked),
         ("view", &isolation.view_host),
+        ("namespaces", &isolation.time_host),
     ] {
         if let Some(danger) = danger {
             note(wall, danger.reason());
@@ -31,6 +33,9 @@ pub(crate) fn walls(request: &RunRequest) -> Vec<(String, String)> {
     }
     for (_, danger) in &isolation.cap_add {
         note("capabilities", danger.reason());
+    }
+    for opened in crate::filter::opened(isolation) {
+        note("seccomp", &opened);
     }
     if let SeccompRequest::Off(danger) = &isolation.seccomp {
         note("seccomp", danger.reason());
@@ -41,6 +46,14 @@ pub(crate) fn walls(request: &RunRequest) -> Vec<(String, String)> {
     for device in &request.files.devices {
         note("devices", &format!("--device {}", device.source.display()));
     }
+    for limit in &request.process.ulimits {
+        let most = HARD_LIMITS.iter().find(|(name, _)| *name == limit.name).map(|(_, most)| *most);
+        let beyond = most.is_some_and(|most| limit.hard.is_none_or(|hard| hard > most));
+        if beyond {
+            let hard = limit.hard.map_or("unlimited".to_owned(), |hard| hard.to_string());
+            note("rlimits", &format!("--ulimit {}={hard}", limit.name));
+        }
+    }
     for danger in &request.limits.unbounded {
         note("cgroup", danger.reason());
     }
@@ -48,4 +61,4 @@ pub(crate) fn walls(request: &RunRequest) -> Vec<(String, String)> {
 }
 
 /// What `--privileged` takes down.
-const PRIVILEGED: [&str; 5] = ["capabilities", "seccomp", "landlock", "no_new_privs", "masks"];
+const PRIVILEGED: [&str; 6] = ["capabilities", "seccomp", "landlock", "no_new_privs", "masks", "devices"];

@@ -5,16 +5,19 @@
 //! One thread, one poll(2) loop, bounded buffers. Nothing the container does can make it block: it
 //! writes only where poll says there is room, and never more than a pipe takes at once.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use kernel::Errno;
 use kernel::process::SignalFd;
 use kernel::rustix::event::{PollFd, PollFlags, Timespec, poll};
-use kernel::rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
-use kernel::rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+use kernel::rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
+use kernel::rustix::termios::{
+    OptionalActions, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+};
 use runtime::launch::Running;
 
 use crate::error::{Context, Result};
+use crate::flow::{Direction, End, Flow, Ready};
 
 /// How a container's first process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +29,8 @@ pub struct Exit {
 /// The streams of whoever waits for the container.
 #[derive(Debug)]
 pub struct Streams<'a> {
-    /// Read from until its end, when the container takes input.
-    pub input: BorrowedFd<'a>,
+    /// Read from until its end; none when the container takes no input.
+    pub input: Option<BorrowedFd<'a>>,
     /// Written to.
     pub output: BorrowedFd<'a>,
     /// Written to.
@@ -36,96 +39,107 @@ pub struct Streams<'a> {
 
 /// Signals that are passed on to the container (all that a person or a supervisor sends).
 pub fn take_signals() -> Result<SignalFd> {
-    SignalFd::new(&TAKEN).told("take signals")
+    SignalFd::new(&kernel::process::PASSED_ON).told("take signals")
 }
 
 /// Serves `running` until its first process has ended and its output is written out.
 pub fn attend(running: &mut Running, streams: &Streams<'_>, signals: &SignalFd) -> Result<Exit> {
     let terminal = match &running.terminal {
-        Some(master) => Some(RawTerminal::enter(streams.input, master.as_fd())?),
+        Some(master) => {
+            follow_size(streams, master.as_fd());
+            streams.input.map(RawTerminal::enter).transpose()?
+        }
         None => None,
     };
     let mut flows = flows(running, streams)?;
     let mut code = None;
     loop {
-        let events = wait_for_events(running, &flows, signals, code.is_some())?;
-        if events.signals {
-            pass_signals_on(running, signals, streams)?;
+        let events = wait_for_events(running, &flows, signals, code)?;
+        if events.signals && pass_signals_on(running, signals, streams)? && code.is_some() {
+            // Only a reader who does not read is still waited for, and somebody asks us to stop.
+            break;
         }
-        if events.question
-            && let Some(view) = &mut running.view
-        {
-            view.answer().told("answer the container's question about its limits")?;
-        }
+        serve_view(running, events.questions)?;
         for (flow, ready) in flows.iter_mut().zip(&events.flows) {
             flow.advance(*ready)?;
         }
         flows.retain(|flow| !flow.done());
-        if events.ended && code.is_none() {
+        if events.ended {
             code = Some(exit_code(running)?);
             // Nobody reads input any more; output that is still in the pipes is written out.
-            flows.retain(|flow| flow.direction == Direction::Out);
-        }
-        if let Some(view) = &mut running.view
-            && code.is_none()
-        {
-            view.tick_if_due(&running.cgroup).told("refresh the container's view of its limits")?;
-        }
-        if let Some(code) = code
-            && (flows.is_empty() || !events.flows.iter().any(|ready| ready.source))
-        {
-            drop(terminal);
-            return Ok(Exit { code });
+            flows.retain(Flow::is_output);
+        } else if code.is_some() && events.quiet() && flows.iter().all(Flow::is_empty) {
+            break;
         }
     }
+    drop(terminal);
+    Ok(Exit { code: code.unwrap_or(UNKNOWN_EXIT) })
 }
 
 /// What poll found.
 struct Events {
     signals: bool,
-    question: bool,
+    questions: Questions,
     ended: bool,
     flows: Vec<Ready>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Ready {
-    source: bool,
-    sink: bool,
+impl Events {
+    /// Whether no stream had anything to do.
+    fn quiet(&self) -> bool {
+        self.flows.iter().all(|ready| *ready == Ready::default())
+    }
 }
 
-fn wait_for_events(running: &Running, flows: &[Flow<'_>], signals: &SignalFd, ended: bool) -> Result<Events> {
-    let view = running.view.as_ref();
-    let mut polled = vec![PollFd::new(signals, PollFlags::IN), PollFd::new(&running.child.pidfd, PollFlags::IN)];
-    let listener = view.and_then(|view| view.listener());
-    if let Some(listener) = &listener {
-        polled.push(PollFd::from_borrowed_fd(*listener, PollFlags::IN));
+/// What the container's filter has to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Questions {
+    None,
+    Waiting,
+    /// No process is left that could ask.
+    Over,
+}
+
+fn wait_for_events(
+    running: &Running,
+    flows: &[Flow<'_>],
+    signals: &SignalFd,
+    code: Option<i32>,
+) -> Result<Events> {
+    let mut polled = vec![PollFd::new(signals, PollFlags::IN)];
+    if code.is_none() {
+        polled.push(PollFd::new(&running.child.pidfd, PollFlags::IN));
     }
-    let first = polled.len();
+    let before_flows = polled.len();
     for flow in flows {
-        // A descriptor that is not wanted now is polled for nothing but its end.
-        let wants_in = if flow.empty() { PollFlags::IN } else { PollFlags::empty() };
-        let wants_out = if flow.empty() { PollFlags::empty() } else { PollFlags::OUT };
-        polled.push(PollFd::from_borrowed_fd(flow.source.as_fd(), wants_in));
-        polled.push(PollFd::from_borrowed_fd(flow.sink.as_fd(), wants_out));
+        polled.extend(flow.wanted());
     }
-    let timeout = timeout(running, ended);
-    match poll(&mut polled, timeout.as_ref()) {
+    let after_flows = polled.len();
+    let listener = running.view.as_ref().and_then(|view| view.listener());
+    polled.extend(listener.map(|listener| PollFd::from_borrowed_fd(listener, PollFlags::IN)));
+    match poll(&mut polled, timeout(running, flows, code).as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(errno) => return Err(errno).told("wait for the container"),
     }
-    let hit = |index: usize| !polled[index].revents().is_empty();
-    let flows = (0..flows.len())
-        .map(|at| Ready { source: hit(first + 2 * at), sink: hit(first + 2 * at + 1) })
-        .collect();
-    Ok(Events { signals: hit(0), question: listener.is_some() && hit(2), ended: hit(1), flows })
+    let found: Vec<PollFlags> = polled.iter().map(PollFd::revents).collect();
+    let mut rest = &found[before_flows..after_flows];
+    let flows = flows.iter().map(|flow| flow.take_ready(&mut rest)).collect();
+    let questions = match found.get(after_flows) {
+        Some(flags) if flags.contains(PollFlags::IN) => Questions::Waiting,
+        Some(flags) if !flags.is_empty() => Questions::Over,
+        _ => Questions::None,
+    };
+    let ended = code.is_none() && !found[1].is_empty();
+    Ok(Events { signals: !found[0].is_empty(), questions, ended, flows })
 }
 
-/// After the end, what is left in the pipes is taken without waiting: a process that outlived its
-/// container's first one may hold the other end for ever.
-fn timeout(running: &Running, ended: bool) -> Option<Timespec> {
-    if ended {
-        return Some(Timespec { tv_sec: 0, tv_nsec: 0 });
+/// After the end, what is left in the pipes is taken without waiting, because a process that outlived
+/// its container's first one may hold the other end for ever; what was taken is written out however
+/// long the reader takes.
+fn timeout(running: &Running, flows: &[Flow<'_>], code: Option<i32>) -> Option<Timespec> {
+    if code.is_some() {
+        let none = Timespec { tv_sec: 0, tv_nsec: 0 };
+        return flows.iter().all(Flow::is_empty).then_some(none);
     }
     let wait = running.view.as_ref()?.next_tick()?;
     Some(Timespec {
@@ -134,44 +148,55 @@ fn timeout(running: &Running, ended: bool) -> Option<Timespec> {
     })
 }
 
+/// Answers about limits, and keeps the files that show them fresh.
+fn serve_view(running: &mut Running, questions: Questions) -> Result<()> {
+    let Some(view) = &mut running.view else { return Ok(()) };
+    match questions {
+        Questions::None => {}
+        Questions::Waiting => view.answer().told("answer the container's question about its limits")?,
+        // Polled further, it would say so again at once and for ever.
+        Questions::Over => view.stop_listening(),
+    }
+    view.tick_if_due(&running.cgroup).told("refresh the container's view of its limits")
+}
+
 fn exit_code(running: &Running) -> Result<i32> {
-    let status = waitid(WaitId::PidFd(running.child.pidfd.as_fd()), WaitIdOptions::EXITED).told("reap the container")?;
-    let code = status.and_then(|status| {
-        status.exit_status().or(status.terminating_signal().map(|signal| 128 + signal))
-    });
+    let status = waitid(WaitId::PidFd(running.child.pidfd.as_fd()), WaitIdOptions::EXITED)
+        .told("reap the container")?;
+    let code = status
+        .and_then(|status| status.exit_status().or(status.terminating_signal().map(|signal| 128 + signal)));
     Ok(code.unwrap_or(UNKNOWN_EXIT))
 }
 
-fn pass_signals_on(running: &Running, signals: &SignalFd, streams: &Streams<'_>) -> Result<()> {
+/// Passes on what has come, and says whether there was more than a new window size.
+fn pass_signals_on(running: &Running, signals: &SignalFd, streams: &Streams<'_>) -> Result<bool> {
+    let mut passed = false;
     while let Some(signal) = signals.next().told("read a signal")? {
-        if signal.number == Signal::WINCH.as_raw() {
-            if let Some(master) = &running.terminal {
-                follow_size(streams.input, master.as_fd());
-            }
+        let resized = signal.number == Signal::WINCH.as_raw();
+        if let (true, Some(master)) = (resized, &running.terminal) {
+            follow_size(streams, master.as_fd());
             continue;
         }
-        if let Some(signal) = Signal::from_named_raw(signal.number) {
-            match pidfd_send_signal(&running.child.pidfd, signal) {
-                Ok(()) | Err(Errno::SRCH) => {}
-                Err(errno) => return Err(errno).told("pass a signal on"),
-            }
+        passed |= !resized;
+        match kernel::process::send_signal(running.child.pidfd.as_fd(), signal.number) {
+            Err(error) if error.errno != Errno::SRCH => return Err(error).told("pass a signal on"),
+            _ => {}
         }
     }
-    Ok(())
+    Ok(passed)
 }
 
 fn flows<'a>(running: &mut Running, streams: &Streams<'a>) -> Result<Vec<Flow<'a>>> {
     if let Some(master) = &running.terminal {
         let duplicate = || kernel::rustix::io::fcntl_dupfd_cloexec(master, 3).told("duplicate the terminal");
-        return Ok(vec![
-            Flow::new(End::Borrowed(streams.input), End::Owned(duplicate()?), Direction::In),
-            Flow::new(End::Owned(duplicate()?), End::Borrowed(streams.output), Direction::Out),
-        ]);
+        let output = Flow::new(End::Owned(duplicate()?), End::Borrowed(streams.output), Direction::Out);
+        let Some(input) = streams.input else { return Ok(vec![output]) };
+        return Ok(vec![Flow::new(End::Borrowed(input), End::Owned(duplicate()?), Direction::In), output]);
     }
     let [input, output, errors] = &mut running.streams;
     let mut flows = Vec::new();
-    if let Some(pipe) = input.take() {
-        flows.push(Flow::new(End::Borrowed(streams.input), End::Owned(pipe), Direction::In));
+    if let (Some(pipe), Some(source)) = (input.take(), streams.input) {
+        flows.push(Flow::new(End::Borrowed(source), End::Owned(pipe), Direction::In));
     }
     for (pipe, sink) in [(output.take(), streams.output), (errors.take(), streams.errors)] {
         if let Some(pipe) = pipe {
@@ -179,114 +204,6 @@ fn flows<'a>(running: &mut Running, streams: &Streams<'a>) -> Result<Vec<Flow<'a
         }
     }
     Ok(flows)
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    In,
-    Out,
-}
-
-/// One end of a flow. Ours are closed when the flow is done, which is how the other side learns it.
-#[derive(Debug)]
-enum End<'a> {
-    Owned(OwnedFd),
-    Borrowed(BorrowedFd<'a>),
-}
-
-impl AsFd for End<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Owned(fd) => fd.as_fd(),
-            Self::Borrowed(fd) => *fd,
-        }
-    }
-}
-
-/// Bytes from one descriptor to another, through a buffer that is filled only when empty.
-#[derive(Debug)]
-struct Flow<'a> {
-    source: End<'a>,
-    sink: End<'a>,
-    direction: Direction,
-    buffer: Vec<u8>,
-    written: usize,
-    state: State,
-    chunk: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    /// The source has ended; what is in the buffer is still to be written.
-    Draining,
-    Done,
-}
-
-impl<'a> Flow<'a> {
-    fn new(source: End<'a>, sink: End<'a>, direction: Direction) -> Self {
-        let chunk = if is_pipe(sink.as_fd()) { PIPE_BUF } else { BUFFER };
-        Self { source, sink, direction, buffer: Vec::new(), written: 0, state: State::Open, chunk }
-    }
-
-    fn empty(&self) -> bool {
-        self.written == self.buffer.len()
-    }
-
-    fn done(&self) -> bool {
-        self.state == State::Done
-    }
-
-    fn advance(&mut self, ready: Ready) -> Result<()> {
-        if self.empty() && ready.source && self.state == State::Open {
-            self.fill()?;
-        }
-        if !self.empty() && (ready.sink || ready.source) {
-            self.pour()?;
-        }
-        if self.empty() && self.state == State::Draining {
-            self.state = State::Done;
-        }
-        Ok(())
-    }
-
-    fn fill(&mut self) -> Result<()> {
-        self.buffer.resize(BUFFER, 0);
-        self.written = 0;
-        let read = kernel::rustix::io::read(&self.source, &mut self.buffer[..]);
-        self.buffer.truncate(*read.as_ref().unwrap_or(&0));
-        match read {
-            // A terminal whose other side is closed says EIO.
-            Ok(0) | Err(Errno::IO) => self.state = State::Draining,
-            Ok(_) | Err(Errno::INTR | Errno::AGAIN) => {}
-            Err(errno) => return Err(errno).told("read a stream"),
-        }
-        Ok(())
-    }
-
-    /// One write of at most what a pipe that poll called ready takes without blocking.
-    fn pour(&mut self) -> Result<()> {
-        let until = self.buffer.len().min(self.written + self.chunk);
-        match kernel::rustix::io::write(&self.sink, &self.buffer[self.written..until]) {
-            Ok(count) => self.written += count,
-            // Nobody reads any more: the flow ends, and with it our end, so that the writer is told.
-            Err(Errno::PIPE | Errno::IO) => {
-                self.written = self.buffer.len();
-                self.state = State::Done;
-            }
-            Err(Errno::INTR | Errno::AGAIN) => {}
-            Err(errno) => return Err(errno).told("write a stream"),
-        }
-        Ok(())
-    }
-}
-
-fn is_pipe(fd: BorrowedFd<'_>) -> bool {
-    match kernel::rustix::fs::fstat(fd) {
-        Ok(stat) => kernel::rustix::fs::FileType::from_raw_mode(stat.st_mode) == kernel::rustix::fs::FileType::Fifo,
-        // The smaller chunk is always right.
-        Err(_) => true,
-    }
 }
 
 /// The caller's terminal in raw mode, put back when dropped.
@@ -297,7 +214,7 @@ struct RawTerminal<'a> {
 }
 
 impl<'a> RawTerminal<'a> {
-    fn enter(fd: BorrowedFd<'a>, master: BorrowedFd<'_>) -> Result<Self> {
+    fn enter(fd: BorrowedFd<'a>) -> Result<Self> {
         let Ok(before) = tcgetattr(fd) else {
             // Input is no terminal (a test, a pipe): there is nothing to change.
             return Ok(Self { fd, before: None });
@@ -305,7 +222,6 @@ impl<'a> RawTerminal<'a> {
         let mut raw = before.clone();
         raw.make_raw();
         tcsetattr(fd, OptionalActions::Now, &raw).told("switch the terminal to raw mode")?;
-        follow_size(fd, master);
         Ok(Self { fd, before: Some(before) })
     }
 }
@@ -321,9 +237,14 @@ impl Drop for RawTerminal<'_> {
     }
 }
 
+/// The size of the terminal that the person sees, which is where the output goes if that is one.
+pub(crate) fn window(streams: &Streams<'_>) -> Option<Winsize> {
+    [Some(streams.output), streams.input].into_iter().flatten().find_map(|fd| tcgetwinsize(fd).ok())
+}
+
 /// Gives the container's terminal the size of the caller's. A caller without a size changes nothing.
-fn follow_size(from: BorrowedFd<'_>, master: BorrowedFd<'_>) {
-    if let Ok(size) = tcgetwinsize(from) {
+fn follow_size(streams: &Streams<'_>, master: BorrowedFd<'_>) {
+    if let Some(size) = window(streams) {
         // A terminal that has just closed has no size to keep.
         match tcsetwinsize(master, size) {
             Ok(()) | Err(_) => {}
@@ -331,11 +252,5 @@ fn follow_size(from: BorrowedFd<'_>, master: BorrowedFd<'_>) {
     }
 }
 
-/// POSIX: a write of this many bytes to a ready pipe does not block.
-const PIPE_BUF: usize = 4096;
-/// The kernel's default pipe size.
-const BUFFER: usize = 65536;
 /// When the kernel gives no status.
 const UNKNOWN_EXIT: i32 = 125;
-/// HUP INT QUIT USR1 USR2 ALRM TERM CONT TSTP TTIN TTOU WINCH.
-const TAKEN: [i32; 12] = [1, 2, 3, 10, 12, 14, 15, 18, 20, 21, 22, 28];

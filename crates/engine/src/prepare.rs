@@ -7,15 +7,18 @@ use std::path::{Path, PathBuf};
 
 use kernel::caps::Caps;
 use kernel::mount::Depth;
-use runtime::cgroup::{DeviceRule, Resources};
+use runtime::cgroup::{DeviceRule, Hierarchy, Resources};
 use runtime::danger::Danger;
 use runtime::spec::{
     Access, Asked, Device, Durability, Exec, FileOwners, GivenFile, HostNames, IdRange, Init, Marks, Mount,
     NamespaceChoice, Process, Rlimit, Root, Source, Spec, Stdio, Wall,
 };
 
+mod names;
+
 use crate::admit::Admitted;
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::request::{self, MountSource, RunRequest};
 use crate::standing::Standing;
 
@@ -29,6 +32,8 @@ pub(crate) struct Place<'a> {
     /// Directories of the image's layers, the topmost first.
     pub(crate) layers: Vec<PathBuf>,
     pub(crate) standing: &'a Standing,
+    /// Which bounds can be had.
+    pub(crate) hierarchy: &'a Hierarchy,
     /// Rows and columns of the caller's terminal.
     pub(crate) window: (u16, u16),
 }
@@ -36,38 +41,56 @@ pub(crate) struct Place<'a> {
 /// The complete description of the container that `request` asks for.
 pub(crate) fn prepare(admitted: &Admitted, request: &RunRequest, place: Place<'_>) -> Result<Spec> {
     let config = &admitted.image().config.config;
-    let hostname = hostname(request, place.id);
+    held_together(&request.isolation, &place)?;
+    let hostname = names::host(request, place.id)?;
     let isolation = &request.isolation;
     let capabilities = capabilities(isolation);
+    let resources = resources(request, place.hierarchy)?;
     Ok(Spec {
         id: place.id.to_owned(),
-        process: process(request, config, &hostname, place.window)?,
+        process: process(request, config, &hostname, &place)?,
         root: root(request, &place),
-        mounts: mounts(&request.files)?,
+        mounts: mounts(request)?,
         devices: devices(&request.files),
         files: given_files(request, &hostname)?,
         shm_size: request.files.shm_size.unwrap_or(DEFAULT_SHM),
         namespaces: namespaces(isolation, &place),
-        names: HostNames { host: hostname, domain: request.process.domainname.clone().unwrap_or_default() },
+        names: HostNames { host: hostname, domain: names::domain(request)? },
         sysctls: sysctls(isolation)?,
-        resources: resources(request, place.standing)?,
         device_rules: device_rules(request)?,
         capabilities,
-        seccomp: crate::filter::choose(isolation, capabilities)?,
+        seccomp: crate::filter::choose(isolation, capabilities, &resources)?,
+        resources,
         landlock: wall(isolation.landlock_off.as_ref().or(isolation.privileged.as_ref())),
         no_new_privileges: wall(isolation.new_privileges.as_ref().or(isolation.privileged.as_ref())),
         masks: wall(isolation.unmasked.as_ref().or(isolation.privileged.as_ref())),
         view: wall(isolation.view_host.as_ref()),
-        apparmor: isolation.apparmor.clone(),
+        // Without AppArmor in the kernel every program is unconfined by it already.
+        apparmor: isolation.apparmor.clone().filter(|profile| profile != UNCONFINED || apparmor_is_here()),
     })
+}
+
+/// Something has to hold a container's processes together, so that they end as a whole.
+fn held_together(isolation: &request::IsolationRequest, place: &Place<'_>) -> Result<()> {
+    if isolation.pid_host.is_some() && place.hierarchy.places(place.id).is_empty() {
+        return Err(Error::HostLacks {
+            what: "a cgroup for --pid host".into(),
+            reason: "with neither a pid namespace nor a cgroup of its own, the container could not be ended as a whole"
+                .into(),
+            remedy: "leave --pid host out, or start it in a delegated cgroup: `systemd-run --user --scope -p \
+                     Delegate=yes bulkhead run ...`"
+                .into(),
+        });
+    }
+    Ok(())
 }
 
 fn wall(lowered: Option<&Danger>) -> Wall<()> {
     lowered.map_or(Wall::Up(()), |danger| Wall::Down(danger.clone()))
 }
 
-fn hostname(request: &RunRequest, id: &str) -> String {
-    request.process.hostname.clone().unwrap_or_else(|| id.chars().take(12).collect())
+fn apparmor_is_here() -> bool {
+    Path::new("/proc/self/attr/apparmor/exec").exists()
 }
 
 fn user(request: &RunRequest, config: &oci::config::Process) -> String {
@@ -78,9 +101,11 @@ fn process(
     request: &RunRequest,
     config: &oci::config::Process,
     hostname: &str,
-    (rows, columns): (u16, u16),
+    place: &Place<'_>,
 ) -> Result<Process> {
     let terminal = request.terminal == request::Terminal::Allocate;
+    let (rows, columns) = place.window;
+    let missing = limits::missing(&request.limits, place.hierarchy);
     Ok(Process {
         args: c_strings(command(request, config)?)?,
         env: c_strings(environment(request, config, hostname, terminal))?,
@@ -92,7 +117,8 @@ fn process(
             (false, request::Stdin::Open) => Stdio::Inherit,
             (false, request::Stdin::Closed) => Stdio::NoInput,
         },
-        rlimits: rlimits(request),
+        rlimits: rlimits(request, &missing),
+        oom_score_adj: missing.memory.as_ref().map(|_| limits::KILLED_FIRST),
         init: match request.process.init {
             request::Init::None => Init::Program,
             request::Init::Ours => Init::Ours,
@@ -116,7 +142,8 @@ pub(crate) fn command(request: &RunRequest, config: &oci::config::Process) -> Re
     if words.is_empty() {
         return Err(Error::Invalid {
             what: format!("no command was given for `{}`", request.image),
-            reason: "the image has neither a command nor an entrypoint; name a program after the image".into(),
+            reason: "the image has neither a command nor an entrypoint; name a program after the image"
+                .into(),
         });
     }
     Ok(words)
@@ -124,11 +151,14 @@ pub(crate) fn command(request: &RunRequest, config: &oci::config::Process) -> Re
 
 /// The image's variables, then what Docker adds, then the person's; a bare name without a value
 /// takes one away.
-fn environment(request: &RunRequest, config: &oci::config::Process, hostname: &str, terminal: bool) -> Vec<String> {
-    let mut variables: Vec<(String, String)> = vec![
-        ("PATH".to_owned(), DEFAULT_PATH.to_owned()),
-        ("HOSTNAME".to_owned(), hostname.to_owned()),
-    ];
+fn environment(
+    request: &RunRequest,
+    config: &oci::config::Process,
+    hostname: &str,
+    terminal: bool,
+) -> Vec<String> {
+    let mut variables: Vec<(String, String)> =
+        vec![("PATH".to_owned(), DEFAULT_PATH.to_owned()), ("HOSTNAME".to_owned(), hostname.to_owned())];
     if terminal {
         variables.push(("TERM".to_owned(), "xterm".to_owned()));
     }
@@ -156,13 +186,27 @@ fn workdir(request: &RunRequest, config: &oci::config::Process) -> Result<PathBu
         None if config.working_dir.is_empty() => "/",
         None => config.working_dir.as_str(),
     };
-    if path.starts_with('/') {
-        return Ok(PathBuf::from(path));
+    if !path.starts_with('/') {
+        return Err(Error::Invalid {
+            what: format!("the working directory '{path}' is invalid"),
+            reason: "it needs to be an absolute path".into(),
+        });
     }
-    Err(Error::Invalid { what: format!("the working directory '{path}' is invalid"), reason: "it needs to be an absolute path".into() })
+    // As Docker does, by the letters: a directory that does not exist has no parent to go to.
+    let mut clean = PathBuf::from("/");
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                clean.pop();
+            }
+            name => clean.push(name),
+        }
+    }
+    Ok(clean)
 }
 
-fn rlimits(request: &RunRequest) -> Vec<Rlimit> {
+fn rlimits(request: &RunRequest, missing: &limits::Missing) -> Vec<Rlimit> {
     let asked = request.process.ulimits.iter().map(|limit| Rlimit {
         name: limit.name.clone(),
         soft: limit.soft,
@@ -170,9 +214,15 @@ fn rlimits(request: &RunRequest) -> Vec<Rlimit> {
         asked: Asked::ByPerson,
     });
     let mut limits: Vec<Rlimit> = asked.collect();
-    for (name, soft, hard) in DEFAULT_RLIMITS {
+    let stand_in = missing.pids.as_ref().map(|_| ("nproc", limits::DEFAULT_PIDS, limits::DEFAULT_PIDS));
+    for (name, soft, hard) in DEFAULT_RLIMITS.into_iter().chain(stand_in) {
         if !limits.iter().any(|limit| limit.name == name) {
-            limits.push(Rlimit { name: name.into(), soft: Some(soft), hard: Some(hard), asked: Asked::ByDefault });
+            limits.push(Rlimit {
+                name: name.into(),
+                soft: Some(soft),
+                hard: Some(hard),
+                asked: Asked::ByDefault,
+            });
         }
     }
     limits
@@ -202,8 +252,41 @@ fn access(access: request::RootAccess) -> Access {
     }
 }
 
-fn mounts(files: &request::FilesRequest) -> Result<Vec<Mount>> {
-    files.mounts.iter().map(mount).collect()
+fn mounts(request: &RunRequest) -> Result<Vec<Mount>> {
+    let mut mounts = Vec::new();
+    if request.isolation.ipc_host.is_some() {
+        shared_memory(request, &mut mounts)?;
+    }
+    let asked = mounts.len();
+    for wanted in &request.files.mounts {
+        let mount = mount(wanted)?;
+        if mounts[asked..].iter().any(|other| other.target == mount.target) {
+            return Err(Error::Invalid {
+                what: format!("mount point `{}`", wanted.target),
+                reason: "it is given twice".into(),
+            });
+        }
+        mounts.push(mount);
+    }
+    Ok(mounts)
+}
+
+/// POSIX shared memory and message queues are files, and the host's belong to its IPC namespace.
+fn shared_memory(request: &RunRequest, mounts: &mut Vec<Mount>) -> Result<()> {
+    if request.files.shm_size.is_some() {
+        return Err(Error::Invalid {
+            what: "--shm-size".into(),
+            reason: "with --ipc host, /dev/shm is the host's and keeps its size".into(),
+        });
+    }
+    for place in ["/dev/shm", "/dev/mqueue"] {
+        if Path::new(place).is_dir() {
+            let source = Source::Bind { path: place.into(), depth: Depth::Single };
+            let (access, exec) = (Access::ReadWrite, Exec::Refused);
+            mounts.push(Mount { target: place.into(), source, access, exec, propagation: 0 });
+        }
+    }
+    Ok(())
 }
 
 fn mount(asked: &request::MountRequest) -> Result<Mount> {
@@ -211,7 +294,8 @@ fn mount(asked: &request::MountRequest) -> Result<Mount> {
     if target == Path::new("/") || target.starts_with("/proc") {
         return Err(Error::Invalid {
             what: format!("mount point `{}`", asked.target),
-            reason: "a mount over / or below /proc would replace what the walls rely on (CVE-2015-3631)".into(),
+            reason: "a mount over / or below /proc would replace what the walls rely on (CVE-2015-3631)"
+                .into(),
         });
     }
     let (source, exec) = match &asked.source {
@@ -228,8 +312,8 @@ fn mount(asked: &request::MountRequest) -> Result<Mount> {
             };
             (Source::Bind { path: source.clone(), depth }, Exec::Allowed)
         }
-        MountSource::Tmpfs { size, mode } => {
-            (Source::Tmpfs { size: *size, mode: mode.unwrap_or(0o1777) }, Exec::Refused)
+        MountSource::Tmpfs { size, mode, owner } => {
+            (Source::Tmpfs { size: *size, mode: *mode, owner: *owner }, Exec::Refused)
         }
     };
     Ok(Mount {
@@ -253,13 +337,19 @@ fn mount(asked: &request::MountRequest) -> Result<Mount> {
 fn clean(path: &str) -> Result<PathBuf> {
     let mut clean = PathBuf::from("/");
     if !path.starts_with('/') {
-        return Err(Error::Invalid { what: format!("mount point `{path}`"), reason: "it must be an absolute path".into() });
+        return Err(Error::Invalid {
+            what: format!("mount point `{path}`"),
+            reason: "it must be an absolute path".into(),
+        });
     }
     for part in path.split('/') {
         match part {
             "" | "." => {}
             ".." => {
-                return Err(Error::Invalid { what: format!("mount point `{path}`"), reason: "it must not contain `..`".into() });
+                return Err(Error::Invalid {
+                    what: format!("mount point `{path}`"),
+                    reason: "it must not contain `..`".into(),
+                });
             }
             name => clean.push(name),
         }
@@ -268,7 +358,11 @@ fn clean(path: &str) -> Result<PathBuf> {
 }
 
 fn devices(files: &request::FilesRequest) -> Vec<Device> {
-    files.devices.iter().map(|device| Device { source: device.source.clone(), target: device.target.clone().into() }).collect()
+    files
+        .devices
+        .iter()
+        .map(|device| Device { source: device.source.clone(), target: device.target.clone().into() })
+        .collect()
 }
 
 fn device_rules(request: &RunRequest) -> Result<Vec<DeviceRule>> {
@@ -311,7 +405,9 @@ fn host_file(path: &str) -> Result<Vec<u8>> {
     match std::fs::read(path) {
         Ok(content) => Ok(content),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::Invalid { what: format!("reading the host's {path}"), reason: error.to_string() }),
+        Err(error) => {
+            Err(Error::Invalid { what: format!("reading the host's {path}"), reason: error.to_string() })
+        }
     }
 }
 
@@ -327,7 +423,7 @@ fn namespaces(isolation: &request::IsolationRequest, place: &Place<'_>) -> Names
         uts: wall(isolation.uts_host.as_ref()),
         cgroup: wall(isolation.cgroupns_host.as_ref()),
         network: wall(isolation.network_host.as_ref()),
-        time: wall(isolation.view_host.as_ref()),
+        time: wall(isolation.time_host.as_ref()),
     }
 }
 
@@ -345,31 +441,38 @@ impl Standing {
 fn sysctls(isolation: &request::IsolationRequest) -> Result<Vec<(String, String)>> {
     for (name, value) in &isolation.sysctls {
         let namespaced = (name.starts_with("net.") && isolation.network_host.is_none())
-            || (IPC_SYSCTLS.contains(&name.as_str()) || name.starts_with("fs.mqueue.")) && isolation.ipc_host.is_none();
+            || (IPC_SYSCTLS.contains(&name.as_str()) || name.starts_with("fs.mqueue."))
+                && isolation.ipc_host.is_none();
         if !namespaced {
             return Err(Error::Invalid {
                 what: format!("--sysctl {name}"),
                 reason: "it is not namespaced (or its namespace is shared with the host), so it would change the host".into(),
             });
         }
-        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t');
-        let dotted = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) && !name.contains("..");
+        let plain =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t');
+        let dotted = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+            && !name.contains("..");
         // CVE-2022-0811: a value that smuggles a second setting.
         if !dotted || !plain(value) || value.contains(['+', '=']) {
-            return Err(Error::Invalid { what: format!("--sysctl {name}={value}"), reason: "name or value has characters that no setting needs".into() });
+            return Err(Error::Invalid {
+                what: format!("--sysctl {name}={value}"),
+                reason: "name or value has characters that no setting needs".into(),
+            });
         }
     }
     Ok(isolation.sysctls.clone())
 }
 
-fn resources(request: &RunRequest, standing: &Standing) -> Result<Resources> {
+pub(crate) fn resources(request: &RunRequest, hierarchy: &Hierarchy) -> Result<Resources> {
     let mut resources = request.limits.resources.clone();
-    crate::limits::fill_in(&mut resources, &request.limits, standing)?;
+    limits::fill_in(&mut resources, &request.limits, hierarchy)?;
     Ok(resources)
 }
 
 fn capabilities(isolation: &request::IsolationRequest) -> Caps {
-    let named = |name: &str| if name == "ALL" { Caps::all() } else { Caps::named(name).unwrap_or(Caps::EMPTY) };
+    let named =
+        |name: &str| if name == "ALL" { Caps::all() } else { Caps::named(name).unwrap_or(Caps::EMPTY) };
     if isolation.privileged.is_some() {
         return Caps::all();
     }
@@ -401,11 +504,15 @@ pub(crate) const FIRST_ID: u32 = 0x7000_0000;
 pub(crate) const RANGE: u32 = 65_536;
 /// Docker's default for `/dev/shm`.
 const DEFAULT_SHM: u64 = 64 << 20;
+/// AppArmor's word for no profile.
+const UNCONFINED: &str = "unconfined";
 /// Docker's default.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Name, soft, hard. Programs that need more files raise the soft limit themselves; a core dump would
 /// write the container's memory where the host's core_pattern says.
-const DEFAULT_RLIMITS: [(&str, u64, u64); 2] = [("nofile", 1024, 524_288), ("core", 0, 0)];
+const DEFAULT_RLIMITS: [(&str, u64, u64); 2] = [("nofile", 1024, HARD_LIMITS[0].1), ("core", 0, 0)];
+/// What a default container's hard limits are at most.
+pub(crate) const HARD_LIMITS: [(&str, u64); 2] = [("nofile", 524_288), ("core", 0)];
 /// ipc_namespaces(7).
 const IPC_SYSCTLS: [&str; 8] = [
     "kernel.msgmax",

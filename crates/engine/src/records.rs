@@ -7,15 +7,18 @@
 //! slots/<number> -> <id>        and so does a range of ids
 //! ```
 //!
-//! Making a link is atomic, so two commands cannot both take a name. The order is: directory (with its
-//! lock), name, slot, record; and backwards on the way out, the directory last. A name or slot whose
-//! directory is gone is free. Why no database: `docs/decisions/0001-records-are-files.md`.
+//! The order is: directory (with its lock), name, slot, record; on the way out the record goes first,
+//! which is the moment from which the container is gone, then slot, name and directory. A name or slot
+//! whose directory is gone is free. Registering and clearing take turns (a lock on `containers/`), so
+//! nobody clears what is just being made, or takes a name back that has a new holder. Why no database: `docs/decisions/0001-records-are-files.md`.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use kernel::rustix::fs::{FlockOperation, flock};
+use runtime::walls::Bounds;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Result};
@@ -43,6 +46,9 @@ pub struct Record {
     pub created: i64,
     /// The first process, outside, while it runs.
     pub pid: Option<i32>,
+    /// When that process started, in the kernel's count: a number alone may be another's by now.
+    #[serde(default)]
+    pub born: Option<u64>,
     /// How it ended.
     pub exit_code: Option<i32>,
     /// The image's id.
@@ -53,6 +59,9 @@ pub struct Record {
     pub command: String,
     /// Whether it goes when it ends.
     pub removed_afterwards: bool,
+    /// Where its cgroup is, when it has one.
+    #[serde(default)]
+    pub cgroups: Vec<PathBuf>,
     /// The rest.
     pub details: Details,
 }
@@ -67,10 +76,16 @@ pub struct Details {
     pub lowered: Vec<(String, String)>,
     /// Walls that this host cannot put up: which, and why.
     pub absent: Vec<(String, String)>,
+    /// The bounds that its cgroup was given.
+    pub bounds: Bounds,
     /// Working directory.
     pub workdir: String,
     /// User as asked for.
     pub user: String,
+    /// The signal that asks it to end, when it is not the image's.
+    pub stop_signal: Option<i32>,
+    /// Seconds from that signal until it is killed; negative means for ever.
+    pub stop_timeout: Option<i64>,
 }
 
 /// Where in its life a container is.
@@ -99,12 +114,16 @@ impl State {
 impl Records {
     /// The records in `root`, whose directories are made when they are not there.
     pub(crate) fn open(root: &Path) -> Result<Self> {
-        let records =
-            Self { containers: root.join("containers"), names: root.join("names"), slots: root.join("slots") };
+        let records = Self::at(root);
         for directory in [&records.containers, &records.names, &records.slots] {
             crate::make_directory(directory, 0o700)?;
         }
         Ok(records)
+    }
+
+    /// The records in `root`, for looking only: nothing is made.
+    pub(crate) fn at(root: &Path) -> Self {
+        Self { containers: root.join("containers"), names: root.join("names"), slots: root.join("slots") }
     }
 
     /// Where the containers' directories are.
@@ -112,9 +131,19 @@ impl Records {
         &self.containers
     }
 
+    /// Waits until no other command is registering or clearing containers, and keeps them waiting
+    /// until the result is dropped.
+    pub(crate) fn turn(&self) -> Result<Turn> {
+        let step = "wait for my turn at the containers' records";
+        let directory = fs::File::open(&self.containers).told(step)?;
+        flock(&directory, FlockOperation::LockExclusive).told(step)?;
+        Ok(Turn { _directory: directory })
+    }
+
     /// Takes the name of `record` and a range of ids for it (its `slot` is filled in), and writes it
-    /// down. The container's directory has just been made. On an error nothing is taken.
-    pub(crate) fn insert(&self, record: &mut Record) -> Result<()> {
+    /// down. The container's directory has just been made, in the same turn. On an error nothing is
+    /// taken.
+    pub(crate) fn insert(&self, record: &mut Record, _turn: &Turn) -> Result<()> {
         self.take_name(&record.name, &record.id)?;
         let taken = self.take_slot(&record.id).and_then(|slot| {
             record.slot = slot;
@@ -126,20 +155,27 @@ impl Records {
 
     /// The container's process runs.
     pub(crate) fn started(&self, record: &mut Record, pid: i32) -> Result<()> {
-        (record.state, record.pid) = (State::Running, Some(pid));
+        (record.state, record.pid, record.born) = (State::Running, Some(pid), born(pid));
         self.write(record)
     }
 
     /// The container's process has ended, and somebody wants to know: this survives a power cut.
     pub(crate) fn ended(&self, record: &mut Record, code: i32) -> Result<()> {
-        (record.state, record.pid, record.exit_code) = (State::Exited, None, Some(code));
+        (record.state, record.pid, record.born) = (State::Exited, None, None);
+        record.exit_code = Some(code);
         self.write(record)?;
         let file = fs::File::open(self.path(&record.id)).told("open the container's record")?;
         file.sync_all().told("write the container's record to disk")
     }
 
-    /// Gives name and slot back. The directory, with the record in it, is the caller's to remove.
+    /// Removes the record, then gives name and slot back. The directory is the caller's to remove.
     pub(crate) fn forget(&self, record: &Record) -> Result<()> {
+        match fs::remove_file(self.path(&record.id)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).told("remove the container's record");
+            }
+            _ => {}
+        }
         for link in [self.slots.join(record.slot.to_string()), self.names.join(&record.name)] {
             if belongs_to(&link, &record.id) {
                 remove_link(&link)?;
@@ -162,7 +198,12 @@ impl Records {
     pub(crate) fn ids(&self) -> Result<Vec<String>> {
         let step = "list the containers";
         let mut ids = Vec::new();
-        for entry in fs::read_dir(&self.containers).told(step)? {
+        let list = match fs::read_dir(&self.containers) {
+            // Nothing was ever run here.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(ids),
+            other => other.told(step)?,
+        };
+        for entry in list {
             ids.extend(entry.told(step)?.file_name().into_string());
         }
         Ok(ids)
@@ -172,9 +213,11 @@ impl Records {
     pub(crate) fn read(&self, id: &str) -> Result<Option<Record>> {
         let path = self.path(id);
         match fs::read(&path) {
+            // What a power cut leaves of a file that was never synced.
+            Ok(text) if text.is_empty() => Ok(None),
             Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| Error::Invalid {
                 what: format!("the container's record {}", path.display()),
-                reason: error.to_string(),
+                reason: format!("{error}; move that file away, and the container is removed"),
             }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).told("read a container's record"),
@@ -197,9 +240,10 @@ impl Records {
         match (found.next(), found.next()) {
             (Some(id), None) => self.read(&id)?.ok_or_else(missing),
             (None, _) => Err(missing()),
-            (Some(_), Some(_)) => {
-                Err(Error::Invalid { what: format!("`{name}`"), reason: "more than one container's id begins so".into() })
-            }
+            (Some(_), Some(_)) => Err(Error::Invalid {
+                what: format!("`{name}`"),
+                reason: "more than one container's id begins so".into(),
+            }),
         }
     }
 
@@ -213,14 +257,20 @@ impl Records {
         for directory in [&self.names, &self.slots] {
             for entry in fs::read_dir(directory).told("list names")? {
                 let link = entry.told("list names")?.path();
-                if let Ok(id) = fs::read_link(&link)
-                    && !self.containers.join(id).exists()
-                {
-                    remove_link(&link)?;
+                if self.is_dead(&link) {
+                    let _turn = self.turn()?;
+                    // Its name may have been taken again before our turn.
+                    if self.is_dead(&link) {
+                        remove_link(&link)?;
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    fn is_dead(&self, link: &Path) -> bool {
+        fs::read_link(link).is_ok_and(|id| !self.containers.join(id).exists())
     }
 
     fn take_name(&self, name: &str, id: &str) -> Result<()> {
@@ -242,7 +292,10 @@ impl Records {
                 Err(error) => return Err(error).told("look at who has the name"),
             }
         }
-        Err(Error::Invalid { what: format!("the name `{name}`"), reason: "others keep taking and leaving it".into() })
+        Err(Error::Invalid {
+            what: format!("the name `{name}`"),
+            reason: "others keep taking and leaving it".into(),
+        })
     }
 
     /// The lowest range that nobody has.
@@ -287,6 +340,19 @@ fn remove_link(link: &Path) -> Result<()> {
     }
 }
 
+/// When the process `pid` started, in ticks since boot: field 22 of proc_pid_stat(5), whose second
+/// field may hold spaces and ends at the last parenthesis. Nothing when it is gone.
+pub(crate) fn born(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// The right to register and to clear, for as long as it is held.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _directory: fs::File,
+}
+
 /// What may stand in a path as one part.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.contains('/') && !text.starts_with('.')
@@ -310,11 +376,13 @@ mod tests {
             state: State::Created,
             created: 0,
             pid: None,
+            born: None,
             exit_code: None,
             image: "i".into(),
             image_name: "i".into(),
             command: "true".into(),
             removed_afterwards: false,
+            cgroups: Vec::new(),
             details: Details::default(),
         }
     }
@@ -328,16 +396,17 @@ mod tests {
     fn slots_are_reused_from_the_lowest() {
         let dir = tempfile::tempdir().unwrap();
         let records = Records::open(dir.path()).unwrap();
-        let mut made: Vec<Record> = (0..4).map(|n| record(dir.path(), &format!("{n:064x}"), &format!("c{n}"))).collect();
+        let mut made: Vec<Record> =
+            (0..4).map(|n| record(dir.path(), &format!("{n:064x}"), &format!("c{n}"))).collect();
         for (n, record) in made.iter_mut().enumerate() {
-            records.insert(record).unwrap();
+            records.insert(record, &records.turn().unwrap()).unwrap();
             assert_eq!(record.slot as usize, n);
         }
         remove(dir.path(), &records, &made[1]);
         remove(dir.path(), &records, &made[0]);
         for (id, slot) in [("a", 0), ("b", 1), ("c", 4)] {
             let mut record = record(dir.path(), &id.repeat(64), id);
-            records.insert(&mut record).unwrap();
+            records.insert(&mut record, &records.turn().unwrap()).unwrap();
             assert_eq!(record.slot, slot);
         }
     }
@@ -347,14 +416,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let records = Records::open(dir.path()).unwrap();
         let mut first = record(dir.path(), &"a".repeat(64), "web");
-        records.insert(&mut first).unwrap();
+        records.insert(&mut first, &records.turn().unwrap()).unwrap();
         let mut second = record(dir.path(), &"b".repeat(64), "web");
-        assert!(matches!(records.insert(&mut second), Err(Error::NameInUse { .. })));
+        assert!(matches!(records.insert(&mut second, &records.turn().unwrap()), Err(Error::NameInUse { .. })));
         assert_eq!(records.find("aaa").unwrap().name, "web");
         assert!(matches!(records.find("abc"), Err(Error::NoSuchContainer { .. })));
         assert!(matches!(records.find("../names/web"), Err(Error::NoSuchContainer { .. })));
         fs::remove_dir_all(dir.path().join("containers").join(&first.id)).unwrap();
-        records.insert(&mut second).unwrap();
+        records.insert(&mut second, &records.turn().unwrap()).unwrap();
         assert_eq!(records.find("web").unwrap().id, second.id);
     }
 }

@@ -123,8 +123,10 @@ pub enum MountSource {
     Tmpfs {
         /// Bytes.
         size: Option<u64>,
-        /// Permission bits, 0o1777 when absent.
+        /// Permission bits; when absent, those of the directory it covers, else 0o1777.
         mode: Option<u32>,
+        /// User and group inside; root when absent.
+        owner: (Option<u32>, Option<u32>),
     },
 }
 
@@ -211,6 +213,8 @@ pub struct IsolationRequest {
     pub loose_mounts: Option<Danger>,
     /// `--security-opt view=host`: the host's own /proc/meminfo and the rest.
     pub view_host: Option<Danger>,
+    /// The same words: the host's clocks since boot.
+    pub time_host: Option<Danger>,
 }
 
 /// `--security-opt seccomp=…`.

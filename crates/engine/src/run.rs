@@ -6,6 +6,7 @@ use std::path::Path;
 
 use runtime::clock::Clock;
 use runtime::launch;
+use runtime::walls::Bounds;
 use store::Image;
 
 use crate::admit::{self, Admitted, Provenance};
@@ -22,6 +23,7 @@ impl Engine {
     /// On any error nothing is left of it: no process, no mount, no cgroup, no record. `clock` takes
     /// the time of each stop.
     pub fn run(&mut self, request: &RunRequest, streams: &Streams<'_>, clock: &mut Clock) -> Result<Exit> {
+        self.hierarchy.settle().map_err(runtime::Error::from)?;
         // Until the record names the image, nobody may remove it.
         let hold = self.store.hold()?;
         let image = self.existing(&request.image)?;
@@ -33,7 +35,10 @@ impl Engine {
         let lived = self.live(&mut berth, admitted, request, streams, clock);
         match lived {
             Ok(exit) => self.leave(berth, exit, request.afterwards)?,
-            Err(_) => self.give_back(berth)?,
+            Err(_) => {
+                withdraw(request.cidfile.as_deref())?;
+                self.give_back(berth)?;
+            }
         }
         clock.stamp("cleaned up");
         lived
@@ -49,7 +54,8 @@ impl Engine {
         streams: &Streams<'_>,
         clock: &mut Clock,
     ) -> Result<Exit> {
-        let spec = prepare::prepare(&admitted, request, self.place(&berth.record, admitted.image(), streams))?;
+        let spec =
+            prepare::prepare(&admitted, request, self.place(&berth.record, admitted.image(), streams))?;
         clock.stamp("container planned");
         let signals = monitor::take_signals()?;
         let mut recorded = Ok(());
@@ -78,17 +84,16 @@ impl Engine {
             state: State::Created,
             created: now(),
             pid: None,
+            born: None,
             exit_code: None,
             image: image.id.to_string(),
             image_name: request.image.clone(),
             command: prepare::command(request, &image.config.config)?.join(" "),
+            cgroups: self.hierarchy.places(&id),
             removed_afterwards: request.afterwards == Afterwards::Remove,
-            details: self.details(request),
+            details: self.details(request)?,
         };
-        let home = directory::Home::make(self.records.containers(), &id)?;
-        if let Err(error) = self.records.insert(&mut record) {
-            return home.remove().and(Err(error));
-        }
+        let home = self.register(&mut record, request)?;
         let berth = Berth { record, home };
         match request.cidfile.as_ref().map_or(Ok(()), |path| write_cidfile(path, &id)) {
             Ok(()) => Ok(berth),
@@ -96,28 +101,52 @@ impl Engine {
         }
     }
 
-    fn details(&self, request: &RunRequest) -> Details {
-        Details {
-            labels: request.labels.clone(),
-            lowered: lowered::walls(request),
-            absent: self.absent_walls(),
-            workdir: request.process.workdir.clone().unwrap_or_default(),
-            user: request.process.user.clone().unwrap_or_default(),
+    /// Makes the directory and takes name and ids, in one turn.
+    fn register(&self, record: &mut Record, request: &RunRequest) -> Result<directory::Home> {
+        let turn = self.records.turn()?;
+        let home = directory::Home::make(self.records.containers(), &record.id)?;
+        let mut taken = self.records.insert(record, &turn);
+        for attempt in 1..NAMES_TRIED {
+            match taken {
+                // Another container was given the same one; a number makes more of them, as in Docker.
+                Err(Error::NameInUse { .. }) if request.name.is_none() => {
+                    record.name = format!("{}{attempt}", name::made_up()?);
+                }
+                _ => break,
+            }
+            taken = self.records.insert(record, &turn);
+        }
+        match taken {
+            Ok(()) => Ok(home),
+            Err(error) => home.remove().and(Err(error)),
         }
     }
 
+    fn details(&self, request: &RunRequest) -> Result<Details> {
+        let resources = prepare::resources(request, &self.hierarchy)?;
+        let bounds = Bounds { memory: resources.memory_max, pids: resources.pids_max };
+        Ok(Details {
+            labels: request.labels.clone(),
+            lowered: lowered::walls(request),
+            absent: self.absent_walls(request),
+            bounds,
+            workdir: request.process.workdir.clone().unwrap_or_default(),
+            user: request.process.user.clone().unwrap_or_default(),
+            stop_signal: request.process.stop_signal,
+            stop_timeout: request.process.stop_timeout,
+        })
+    }
+
     fn place<'a>(&'a self, record: &'a Record, image: &Image, streams: &Streams<'_>) -> Place<'a> {
-        let window = match kernel::rustix::termios::tcgetwinsize(streams.output) {
-            Ok(size) => (size.ws_row, size.ws_col),
-            // Not a terminal: the container's starts without a size.
-            Err(_) => (0, 0),
-        };
+        // Without a terminal of the caller's, the container's starts without a size.
+        let window = monitor::window(streams).map_or((0, 0), |size| (size.ws_row, size.ws_col));
         Place {
             id: &record.id,
             slot: record.slot,
             directory: directory::path(self.records.containers(), &record.id),
             layers: image.layers.iter().rev().map(|layer| self.store.layer_path(layer)).collect(),
             standing: &self.standing,
+            hierarchy: &self.hierarchy,
             window,
         }
     }
@@ -143,6 +172,9 @@ struct Berth {
     home: directory::Home,
 }
 
+/// Whoever draws so many names that are taken has a hundred thousand containers.
+const NAMES_TRIED: u32 = 100;
+
 /// Seconds since 1970.
 fn now() -> i64 {
     kernel::rustix::time::clock_gettime(kernel::rustix::time::ClockId::Realtime).tv_sec
@@ -156,12 +188,27 @@ fn checked_name(name: &str) -> Result<String> {
 }
 
 fn write_cidfile(path: &Path, id: &str) -> Result<()> {
+    let told = |error: &std::io::Error| Error::Invalid {
+        what: format!("--cidfile {}", path.display()),
+        reason: match error.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                "the file exists already; another container may be using it".into()
+            }
+            _ => error.to_string(),
+        },
+    };
     let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
-    match file.and_then(|mut file| file.write_all(id.as_bytes())) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(Error::Invalid {
-            what: format!("--cidfile {}", path.display()),
-            reason: "the file exists already; another container may be using it".into(),
-        }),
-        other => other.told("write the cidfile"),
+    let mut file = file.map_err(|error| told(&error))?;
+    match file.write_all(id.as_bytes()) {
+        Ok(()) => Ok(()),
+        Err(error) => withdraw(Some(path)).and(Err(told(&error))),
+    }
+}
+
+/// Takes back the cidfile of a container that did not come to be.
+fn withdraw(cidfile: Option<&Path>) -> Result<()> {
+    match cidfile.map_or(Ok(()), std::fs::remove_file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.told("remove the cidfile"),
     }
 }

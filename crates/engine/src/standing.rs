@@ -32,10 +32,21 @@ pub enum Standing {
 /// Must be called while the process has one thread. Errors when the kernel forbids user namespaces.
 pub(crate) fn take() -> Result<Standing> {
     let user = kernel::rustix::process::geteuid();
-    if user.is_root() {
-        return Ok(Standing::Root);
+    if !user.is_root() {
+        return enter(user.as_raw(), kernel::rustix::process::getegid().as_raw());
     }
-    enter(user.as_raw(), kernel::rustix::process::getegid().as_raw())
+    let own = |file: &str| std::fs::read_to_string(format!("/proc/self/{file}")).told("read the map of ids");
+    match (mapped(&own("uid_map")?), mapped(&own("gid_map")?)) {
+        (Mapped::All, Mapped::All) => Ok(Standing::Root),
+        (users, groups) => inside(users.count().min(groups.count())),
+    }
+}
+
+/// Root of a user namespace that somebody else made, as in `unshare --map-root-user`.
+fn inside(count: u32) -> Result<Standing> {
+    kernel::fork::unshare(Namespaces::MOUNT).map_err(|error| lacking("a mount namespace of its own", &error))?;
+    let notice = (count == 1).then(|| single("this user namespace maps one id"));
+    Ok(Standing::Rootless { count: count.min(crate::prepare::RANGE), notice })
 }
 
 fn enter(uid: u32, gid: u32) -> Result<Standing> {
@@ -49,13 +60,8 @@ fn enter(uid: u32, gid: u32) -> Result<Standing> {
         }
         Some(mapper) => {
             drop(theirs);
-            kernel::fork::unshare(Namespaces::USER.and(Namespaces::MOUNT)).map_err(|error| Error::HostLacks {
-                what: "user namespaces for ordinary users".into(),
-                reason: error.to_string(),
-                remedy: "run as root, or let the administrator allow them (user.max_user_namespaces, \
-                         kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
-                    .into(),
-            })?;
+            kernel::fork::unshare(Namespaces::USER.and(Namespaces::MOUNT))
+                .map_err(|error| lacking("user namespaces for ordinary users", &error))?;
             kernel::socket::send(ours.as_fd(), b"go", None).told("start the id mapper")?;
             let code = wait_for(mapper)?;
             standing(code, ranges, uid, gid)
@@ -63,9 +69,37 @@ fn enter(uid: u32, gid: u32) -> Result<Standing> {
     }
 }
 
+fn lacking(what: &str, error: &kernel::Error) -> Error {
+    let reason = match error.errno {
+        // namespaces(7): what the limits of /proc/sys/user answer.
+        kernel::Errno::NOSPC | kernel::Errno::USERS => {
+            "the limits in /proc/sys/user (max_user_namespaces, max_mnt_namespaces) allow no more".to_owned()
+        }
+        _ => error.to_string(),
+    };
+    Error::HostLacks {
+        what: what.to_owned(),
+        reason,
+        remedy: "run as root, or let the administrator allow them (user.max_user_namespaces, \
+                 kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
+            .into(),
+    }
+}
+
 fn standing(mapper: i32, ranges: Option<Ranges>, uid: u32, gid: u32) -> Result<Standing> {
-    if let (0, Some(ranges)) = (mapper, ranges) {
-        return Ok(Standing::Rootless { count: 1 + ranges.count.min(crate::prepare::RANGE - 1), notice: None });
+    match (mapper, ranges) {
+        (MAPPED, Some(ranges)) => {
+            let count = 1 + ranges.count.min(crate::prepare::RANGE - 1);
+            return Ok(Standing::Rootless { count, notice: None });
+        }
+        (HALF_MAPPED, _) => {
+            return Err(Error::HostLacks {
+                what: "a range of group ids for you".into(),
+                reason: "newuidmap took your range of user ids, but newgidmap refused that of group ids".into(),
+                remedy: "have /etc/subgid say what /etc/subuid says, and newgidmap be set-uid root".into(),
+            });
+        }
+        _ => {}
     }
     // Without ranges or their helper programs a user may still map the one id that is theirs.
     let write = |file: &str, text: String| {
@@ -77,12 +111,44 @@ fn standing(mapper: i32, ranges: Option<Ranges>, uid: u32, gid: u32) -> Result<S
     let why = if ranges.is_none() {
         "you have no ranges in /etc/subuid and /etc/subgid"
     } else {
-        "newuidmap or newgidmap (Debian package uidmap) is missing or refused"
+        "newuidmap (Debian package uidmap) is missing or refused your ranges"
     };
-    Ok(Standing::Rootless {
-        count: 1,
-        notice: Some(format!("{why}: only one id is mapped, so files keep no other owners and programs cannot change user")),
-    })
+    Ok(Standing::Rootless { count: 1, notice: Some(single(why)) })
+}
+
+fn single(why: &str) -> String {
+    format!("{why}: only one id is mapped, so files keep no other owners and programs cannot change user")
+}
+
+/// What a map file says (user_namespaces(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mapped {
+    /// Every id, each to itself: the first user namespace.
+    All,
+    /// So many from 0 on without a gap.
+    From0(u32),
+}
+
+impl Mapped {
+    fn count(self) -> u32 {
+        match self {
+            Self::All => u32::MAX,
+            Self::From0(count) => count,
+        }
+    }
+}
+
+fn mapped(map: &str) -> Mapped {
+    let mut next = 0u32;
+    for line in map.lines() {
+        let numbers: Vec<u32> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        match numbers[..] {
+            [0, 0, u32::MAX] => return Mapped::All,
+            [inside, _, count] if inside == next => next = next.saturating_add(count),
+            _ => break,
+        }
+    }
+    Mapped::From0(next)
 }
 
 /// Subordinate ids of one user: the first user id, the first group id, and how many of both.
@@ -123,7 +189,9 @@ fn subordinate(text: &str, name: &str, uid: u32) -> Option<(u32, u32)> {
 fn user_name(uid: u32) -> String {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let entry = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let found = entry.filter(|fields| fields.get(2).and_then(|id| id.parse().ok()) == Some(uid)).find_map(|fields| fields.first().map(|name| (*name).to_owned()));
+    let found = entry
+        .filter(|fields| fields.get(2).and_then(|id| id.parse().ok()) == Some(uid))
+        .find_map(|fields| fields.first().map(|name| (*name).to_owned()));
     found.unwrap_or_default()
 }
 
@@ -131,26 +199,52 @@ fn user_name(uid: u32) -> String {
 fn map_for(target: i32, uid: u32, gid: u32, ranges: Option<Ranges>, socket: &OwnedFd) -> i32 {
     let mut word = [0; 8];
     let told = kernel::socket::receive(socket.as_fd(), &mut word);
-    let (Ok((1.., _)), Some(ranges)) = (told, ranges) else { return 1 };
+    let (Ok((1.., _)), Some(ranges)) = (told, ranges) else { return UNMAPPED };
     let count = ranges.count.min(crate::prepare::RANGE - 1);
     let map = |program: &str, own: u32, first: u32| {
-        let words = [target.to_string(), "0".into(), own.to_string(), "1".into(), "1".into(), first.to_string(), count.to_string()];
-        let status = Command::new(program).args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
+        let words = [
+            target.to_string(),
+            "0".into(),
+            own.to_string(),
+            "1".into(),
+            "1".into(),
+            first.to_string(),
+            count.to_string(),
+        ];
+        let mut command = Command::new(program);
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
     };
-    let mapped = map("newuidmap", uid, ranges.first_uid) && map("newgidmap", gid, ranges.first_gid);
-    i32::from(!mapped)
+    if !map("newuidmap", uid, ranges.first_uid) {
+        return UNMAPPED;
+    }
+    if map("newgidmap", gid, ranges.first_gid) { MAPPED } else { HALF_MAPPED }
 }
 
 fn wait_for(mapper: i32) -> Result<i32> {
     let pid = kernel::rustix::process::Pid::from_raw(mapper);
-    let status = kernel::rustix::process::waitpid(pid, kernel::rustix::process::WaitOptions::empty()).told("wait for the id mapper")?;
-    Ok(status.and_then(|(_, status)| status.exit_status()).unwrap_or(1))
+    let status = kernel::rustix::process::waitpid(pid, kernel::rustix::process::WaitOptions::empty())
+        .told("wait for the id mapper")?;
+    Ok(status.and_then(|(_, status)| status.exit_status()).unwrap_or(UNMAPPED))
 }
+
+/// Exit codes of the id mapper.
+const MAPPED: i32 = 0;
+const UNMAPPED: i32 = 1;
+const HALF_MAPPED: i32 = 2;
 
 #[cfg(test)]
 mod tests {
-    use super::subordinate;
+    use super::{Mapped, mapped, subordinate};
+
+    #[test]
+    fn maps_tell_whose_namespace_it_is() {
+        assert_eq!(mapped("         0          0 4294967295\n"), Mapped::All);
+        assert_eq!(mapped("0 4242 1\n1 200000 65535\n"), Mapped::From0(65_536));
+        assert_eq!(mapped("0 4242 1\n5 200000 65535\n"), Mapped::From0(1));
+        assert_eq!(mapped("0 0 65536\n"), Mapped::From0(65_536));
+        assert_eq!(mapped(""), Mapped::From0(0));
+    }
 
     #[test]
     fn subordinate_ids_by_name_or_number() {

@@ -17,8 +17,11 @@ pub(crate) fn parse(text: &str) -> Result<u64, Complaint> {
     format!("{whole}{fraction:0<9}").parse().map_err(|_| format!("{text:?} is more processors than exist"))
 }
 
-/// `0-3,5`: numbers and ranges, as cpuset(7) writes them. The text comes back unchanged.
+/// `0-3,5`: numbers and ranges, as cpuset(7) writes them, or nothing. The text comes back unchanged.
 pub(crate) fn list(text: &str) -> Result<String, Complaint> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
     let complaint =
         |part: &str| format!("{text:?} is not a list like 0-3,5: {part:?} is neither a number nor a range");
     for part in text.split(',') {

@@ -15,8 +15,8 @@ use crate::flags::{capabilities, sysctls};
 /// What separates the container from the host.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Walls")]
-#[group(skip)]
-pub(super) struct Flags {
+#[group(id = "walls", multiple = true)]
+pub(crate) struct Flags {
     /// Take every wall down: what runs inside has power over the host
     #[arg(long)]
     privileged: bool,
@@ -54,7 +54,7 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    pub(super) fn request(self, around: &Surroundings<'_>) -> Result<IsolationRequest, Failure> {
+    pub(crate) fn request(self, around: &Surroundings<'_>) -> Result<IsolationRequest, Failure> {
         let mut request = IsolationRequest {
             privileged: self.privileged.then(|| Danger::asked_by("--privileged")),
             userns_host: host(self.userns, "--userns host"),
@@ -101,7 +101,10 @@ fn apply(
         SecurityOpt::LandlockOff => request.landlock_off = asked("landlock=off"),
         SecurityOpt::Unmasked => request.unmasked = asked("systempaths=unconfined"),
         SecurityOpt::AppArmor(profile) => request.apparmor = Some(profile),
-        SecurityOpt::HostView => request.view_host = asked("view=host"),
+        SecurityOpt::HostView => {
+            request.view_host = asked("view=host");
+            request.time_host = asked("view=host");
+        }
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use crate::flags::{cpus, numbers, sizes};
 /// What the container may use.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
-#[group(skip)]
-pub(super) struct Flags {
+#[group(id = "limits", multiple = true)]
+pub(crate) struct Flags {
     /// Memory; -1 for no bound
     #[arg(short, long, value_name = "SIZE", value_parser = bounds::memory)]
     memory: Option<Bound>,
@@ -58,7 +58,7 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    pub(super) fn request(self) -> LimitsRequest {
+    pub(crate) fn request(self) -> LimitsRequest {
         let mut unbounded = Vec::new();
         let resources = Resources {
             memory_max: bound(self.memory, "--memory -1", &mut unbounded),
@@ -70,8 +70,8 @@ impl Flags {
             oom_kill_disable: self.oom_kill_disable,
             nano_cpus: said(self.cpus),
             cpu_shares: said(self.cpu_shares),
-            cpuset_cpus: self.cpuset_cpus,
-            cpuset_mems: self.cpuset_mems,
+            cpuset_cpus: super::said(self.cpuset_cpus),
+            cpuset_mems: super::said(self.cpuset_mems),
             pids_max: bound(self.pids_limit, "--pids-limit -1", &mut unbounded),
             blkio_weight: self.blkio_weight.filter(|weight| *weight > 0),
             ..Resources::default()

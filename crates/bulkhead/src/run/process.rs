@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use engine::request::{Init, ProcessRequest, Ulimit};
 
-use super::{Surroundings, complaint};
+use super::{Surroundings, complaint, said};
 use crate::failure::Failure;
 use crate::flags::{env, numbers, signals, ulimits};
 
@@ -62,15 +62,15 @@ impl Flags {
         Ok(ProcessRequest {
             entrypoint: self.entrypoint,
             env,
-            workdir: self.workdir,
-            user: self.user,
+            workdir: said(self.workdir),
+            user: said(self.user),
             groups: self.group_add,
             init: if self.init { Init::Ours } else { Init::None },
             stop_signal: self.stop_signal,
             stop_timeout: self.stop_timeout,
             ulimits: ulimits::last_of_each(self.ulimit),
-            hostname: self.hostname,
-            domainname: self.domainname,
+            hostname: said(self.hostname),
+            domainname: said(self.domainname),
         })
     }
 }

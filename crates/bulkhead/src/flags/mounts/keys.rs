@@ -94,7 +94,7 @@ impl Draft {
             return Err(format!("{text:?} has the keys of a bind mount on a tmpfs"));
         }
         let target = self.target.ok_or_else(|| no_target(text))?;
-        let source = MountSource::Tmpfs { size: self.size, mode: self.mode };
+        let source = MountSource::Tmpfs { size: self.size, mode: self.mode, owner: (None, None) };
         Ok(MountRequest { source, access: self.access, ..empty_tmpfs(target) })
     }
 }
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn tmpfs() {
-        let source = MountSource::Tmpfs { size: Some(64 << 20), mode: Some(0o700) };
+        let source = MountSource::Tmpfs { size: Some(64 << 20), mode: Some(0o700), owner: (None, None) };
         let want = MountRequest { source, access: RootAccess::ReadOnly, ..empty_tmpfs("/b".to_owned()) };
         assert_eq!(parse("type=tmpfs,dst=/b,tmpfs-size=64m,tmpfs-mode=700,ro"), Ok(want));
         assert_eq!(parse("type=tmpfs,dst=/b"), Ok(empty_tmpfs("/b".to_owned())));

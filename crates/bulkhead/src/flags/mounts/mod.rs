@@ -105,12 +105,14 @@ fn tmpfs(text: &str) -> Result<MountRequest, Complaint> {
         None => (text, None),
     };
     let mut mount = empty_tmpfs(inside_path(target, text)?);
-    let (mut size, mut mode) = (None, None);
+    let (mut size, mut mode, mut owner) = (None, None, (None, None));
     let mut said = Vec::new();
     for option in options.into_iter().flat_map(|options| options.split(',')) {
         match (option.split_once('='), option) {
             (Some(("size", value)), _) => size = Some(sizes::parse(value)?),
             (Some(("mode", value)), _) => mode = Some(permissions(value)?),
+            (Some(("uid", value)), _) => owner.0 = Some(id(value)?),
+            (Some(("gid", value)), _) => owner.1 = Some(id(value)?),
             // Every mount of a container is so already.
             (_, "nosuid" | "nodev") => {}
             (_, "suid" | "dev") => {
@@ -129,7 +131,7 @@ fn tmpfs(text: &str) -> Result<MountRequest, Complaint> {
             },
         }
     }
-    mount.source = MountSource::Tmpfs { size, mode };
+    mount.source = MountSource::Tmpfs { size, mode, owner };
     Ok(mount)
 }
 
@@ -193,7 +195,7 @@ fn inside_path(path: &str, text: &str) -> Result<String, Complaint> {
 }
 
 fn empty_tmpfs(target: String) -> MountRequest {
-    let source = MountSource::Tmpfs { size: None, mode: None };
+    let source = MountSource::Tmpfs { size: None, mode: None, owner: (None, None) };
     MountRequest { target, source, access: RootAccess::ReadWrite, exec: None, propagation: None }
 }
 
@@ -220,9 +222,17 @@ fn permissions(text: &str) -> Result<u32, Complaint> {
     mode.ok_or_else(|| format!("{text:?} is not a mode in octal digits, as in 1777"))
 }
 
+/// An id inside the container.
+fn id(text: &str) -> Result<u32, Complaint> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let id = digits.then(|| text.parse().ok()).flatten().filter(|id| *id != u32::MAX);
+    id.ok_or_else(|| format!("{text:?} is not an id, a number from 0 to 4294967294"))
+}
+
 const VOLUME_OPTIONS: [&str; 10] =
     ["ro", "rw", "exec", "noexec", "private", "rprivate", "shared", "rshared", "slave", "rslave"];
-const TMPFS_OPTIONS: [&str; 8] = ["ro", "rw", "exec", "noexec", "nosuid", "nodev", "size=", "mode="];
+const TMPFS_OPTIONS: [&str; 10] =
+    ["ro", "rw", "exec", "noexec", "nosuid", "nodev", "size=", "mode=", "uid=", "gid="];
 
 #[cfg(test)]
 mod tests {
@@ -287,12 +297,13 @@ mod tests {
     #[test]
     fn tmpfs_mounts() {
         let plain = empty_tmpfs("/run".to_owned());
-        let source = MountSource::Tmpfs { size: Some(64 << 20), mode: Some(0o1777) };
+        let source =
+            MountSource::Tmpfs { size: Some(64 << 20), mode: Some(0o1777), owner: (None, Some(33)) };
         let sized = MountRequest { source, exec: Some(Exec::Allowed), ..plain.clone() };
         for (text, want) in [
             ("/run", &plain),
             ("/run:rw,nosuid,nodev", &plain),
-            ("/run:size=64m,mode=1777,exec", &sized),
+            ("/run:size=64m,mode=1777,exec,gid=33", &sized),
             ("/run:ro", &MountRequest { access: RootAccess::ReadOnly, ..plain.clone() }),
         ] {
             assert_eq!(tmpfs(text).as_ref(), Ok(want), "{text}");
@@ -314,7 +325,8 @@ mod tests {
             ("/run:mode=9", r#""9" is not a mode in octal digits, as in 1777"#),
             ("/run:mode=77777", r#""77777" is not a mode in octal digits, as in 1777"#),
             ("/run:suid", r#""suid" in "/run:suid" is not to be had: every mount is nosuid and nodev"#),
-            ("/run:uid=1000", r#""uid=1000" in "/run:uid=1000" is not an option of a tmpfs"#),
+            ("/run:uid=-1", r#""-1" is not an id, a number from 0 to 4294967294"#),
+            ("/run:gid=4294967295", r#""4294967295" is not an id, a number from 0 to 4294967294"#),
             ("/run:exec,noexec", r#""/run:exec,noexec" says twice whether programs start from it"#),
         ] {
             assert_eq!(tmpfs(text), Err(want.to_owned()), "{text}");
