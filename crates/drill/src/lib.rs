@@ -3,22 +3,32 @@
 //!
 //! [`inside`] makes the attempts where it runs, each in a process of its own, and none of them does
 //! anything but knock: files are opened and not written, calls get arguments that fail right after the
-//! permission check, what is made is the attempt's own. [`attribute`] compares runs with walls lifted and
-//! names the wall. A [`Report`] is text, JSON or one page.
+//! permission check, what is made or changed is the attempt's own and is taken back. [`attribute()`]
+//! compares runs with walls lifted and names the wall; [`guess()`] does what it can in a container of
+//! somebody else's, where nothing can be lifted. A [`Report`] is text, JSON or one page.
+//!
+//! docs/drill.md describes the JSON and every name in it.
 #![forbid(unsafe_code)]
 
 mod attribute;
 mod facts;
+mod guess;
 mod html;
 mod probes;
 mod reasons;
+mod reference;
+mod report;
 mod text;
+mod wall;
 
 use serde::{Deserialize, Serialize};
 
 pub use attribute::{Run, Runs, attribute};
-pub use facts::HostFacts;
-pub use probes::inside;
+pub use facts::{HostFacts, absent_from_host};
+pub use guess::{Status, guess};
+pub use probes::{inside, read};
+pub use report::{Basis, Count, Probe, Report, Subject, Summary};
+pub use wall::Wall;
 
 /// What a probe is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,10 +54,12 @@ pub enum Outcome {
     Stopped,
     /// Nothing did.
     Open,
+    /// It could not be told. Counts as not stopped: silence proves nothing.
+    Unknown,
 }
 
 /// One attempt as made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The probe's name.
     pub id: String,
@@ -55,74 +67,8 @@ pub struct Finding {
     pub outcome: Outcome,
     /// What was seen.
     pub evidence: String,
-}
-
-/// One attempt with the wall that stopped it.
-#[derive(Debug, Clone, Serialize)]
-pub struct Probe {
-    /// Its name.
-    pub id: String,
-    /// What is tried.
-    pub title: String,
-    /// What it is about.
-    pub class: Class,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// What stopped it.
-    pub wall: String,
-    /// What was seen.
-    pub evidence: String,
-    /// Why it stays open, when it does.
-    pub why: Option<String>,
-}
-
-/// How many of how many.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Count {
-    /// Stopped.
-    pub stopped: usize,
-    /// Tried.
-    pub total: usize,
-}
-
-/// The counts by class.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// Escapes.
-    pub attempts: Count,
-    /// Leaks.
-    pub leaks: Count,
-    /// Shares.
-    pub resources: Count,
-    /// The rest.
-    pub posture: Count,
-    /// Together.
-    pub all: Count,
-}
-
-/// The whole result.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// The version of this form.
-    pub schema: u32,
-    /// Who was drilled.
-    pub engine: String,
-    /// On which kernel.
-    pub kernel: String,
-    /// The counts.
-    pub summary: Summary,
-    /// Every attempt.
-    pub probes: Vec<Probe>,
-}
-
-impl Report {
-    /// For a person at a terminal.
-    pub fn text(&self) -> String {
-        text::render(self)
-    }
-
-    /// One page that needs nothing else.
-    pub fn html(&self) -> String {
-        html::render(self)
-    }
+    /// The kernel's answer, when that is what stopped it.
+    pub errno: Option<i32>,
+    /// There was nothing of the kind to be had.
+    pub absent: bool,
 }

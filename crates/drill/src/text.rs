@@ -1,38 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The report for a person at a terminal: the headline, what is open and why, what stopped the rest.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-
-use crate::{Class, Count, Outcome, Probe, Report};
+use crate::report::{ABSENT, Basis};
+use crate::{Count, Outcome, Probe, Report, Wall, reference};
 
 pub(crate) fn render(report: &Report) -> String {
-    let mut text = String::new();
+    let mut lines = headline(report);
+    lines.push(String::new());
+    lines.extend(classes(report));
+    lines.push(String::new());
+    lines.extend(open(report));
+    lines.extend(stopped(report));
+    lines.extend(report.subject.notes.iter().flat_map(|note| {
+        let mut lines = vec![String::new()];
+        lines.extend(wrapped("", note));
+        lines
+    }));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn headline(report: &Report) -> Vec<String> {
+    let (subject, summary) = (&report.subject, &report.summary);
+    vec![
+        format!(
+            "{} stops {} escape attempts and {} probes in all.",
+            printable(&capitalised(&subject.engine)),
+            of(summary.attempts),
+            of(summary.all)
+        ),
+        format!(
+            "Docker's default, where it was measured: {} and {}.",
+            of(reference::ATTEMPTS),
+            of(reference::ALL)
+        ),
+        printable(&format!("Tried from {}, on Linux {}.", subject.setting, subject.kernel)),
+    ]
+}
+
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn classes(report: &Report) -> Vec<String> {
     let summary = &report.summary;
-    let _infallible = writeln!(
-        text,
-        "{} on Linux {} stops {} escape attempts and {} probes.\n(Docker's default on such a kernel: 75 of 85, and 99 of 156.)\n",
-        report.engine,
-        report.kernel,
-        of(summary.attempts),
-        of(summary.all)
-    );
-    for (name, count) in
-        [("escape attempts", summary.attempts), ("leaks", summary.leaks), ("resources", summary.resources), ("posture", summary.posture)]
-    {
-        let _infallible = writeln!(text, "  {name:<16}{:>3} of {:<3} {}", count.stopped, count.total, bar(count));
-    }
-    let open: Vec<_> = report.probes.iter().filter(|probe| probe.outcome == Outcome::Open && probe.class != Class::Info).collect();
-    let _infallible = writeln!(text, "\nOpen ({})", open.len());
-    for probe in open {
-        show_open(&mut text, probe);
-    }
-    text.push_str("\nStopped, by the wall that does it\n");
-    for (wall, probes) in by_wall(report) {
-        let _infallible = writeln!(text, "  {wall} ({})", probes.len());
-        wrap(&mut text, &probes);
-    }
-    text
+    let rows = [
+        ("escape attempts", summary.attempts, Some(reference::ATTEMPTS)),
+        ("leaks", summary.leaks, Some(reference::LEAKS)),
+        ("resources", summary.resources, Some(reference::RESOURCES)),
+        ("posture", summary.posture, Some(reference::POSTURE)),
+        ("more", summary.more, None),
+    ];
+    let line = |(name, count, docker): (&str, Count, Option<Count>)| {
+        let docker = docker.map_or_else(String::new, |docker| format!("  Docker {:>2}", docker.stopped));
+        format!("  {name:<16}{:>3} of {:<3} {}{docker}", count.stopped, count.total, bar(count))
+    };
+    rows.map(line).to_vec()
 }
 
 fn of(count: Count) -> String {
@@ -44,39 +68,63 @@ fn bar(count: Count) -> String {
     format!("{}{}", "#".repeat(full), ".".repeat(BAR - full))
 }
 
-fn show_open(text: &mut String, probe: &Probe) {
-    let _infallible = writeln!(text, "  {:<16}{}", probe.id, probe.title);
-    let why = probe.why.as_deref().unwrap_or("");
-    if why.is_empty() {
-        let _infallible = writeln!(text, "  {:<16}seen: {}", "", printable(&probe.evidence));
+fn open(report: &Report) -> Vec<String> {
+    let probes: Vec<_> = report.open().collect();
+    let mut lines = vec![format!("Not stopped ({})", probes.len())];
+    for probe in probes {
+        lines.push(format!("  {:<16}{}", probe.id, probe.title));
+        lines.extend(wrapped(INDENT, &reason(probe)));
+    }
+    lines
+}
+
+/// Why it is open, or what was seen.
+pub(crate) fn reason(probe: &Probe) -> String {
+    match (probe.outcome, probe.why) {
+        (Outcome::Unknown, _) => format!("not known, so not counted as stopped: {}", probe.evidence),
+        (_, Some(why)) => why.to_owned(),
+        (_, None) => format!("seen: {}", probe.evidence),
+    }
+}
+
+fn stopped(report: &Report) -> Vec<String> {
+    let mut lines = vec![String::new(), "Stopped, by what stopped it".to_owned()];
+    for (wall, probes) in report.by_wall() {
+        lines.push(format!("  {wall} ({}){}", probes.len(), meaning(wall, &probes)));
+        lines.extend(wrapped("    ", &probes.iter().map(|probe| probe.id).collect::<Vec<_>>().join(" ")));
+    }
+    lines
+}
+
+/// What a wall is, beside its name.
+fn meaning(wall: &str, probes: &[&Probe]) -> String {
+    let guessed = probes.iter().all(|probe| probe.basis == Some(Basis::Guess));
+    let words = if wall == ABSENT {
+        Some("this kernel or host lacks it: no wall's merit")
     } else {
-        let _infallible = writeln!(text, "  {:<16}{why}", "");
+        Wall::ALL.into_iter().find(|known| known.name() == wall).map(Wall::meaning)
+    };
+    match (words, guessed) {
+        (Some(words), true) => format!(": {words} (a guess)"),
+        (Some(words), false) => format!(": {words}"),
+        (None, true) => " (a guess)".to_owned(),
+        (None, false) => String::new(),
     }
 }
 
-pub(crate) fn by_wall(report: &Report) -> Vec<(String, Vec<&str>)> {
-    let mut walls: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for probe in report.probes.iter().filter(|probe| probe.outcome == Outcome::Stopped && probe.class != Class::Info) {
-        walls.entry(&probe.wall).or_default().push(&probe.id);
-    }
-    let mut walls: Vec<_> = walls.into_iter().map(|(wall, probes)| (wall.to_owned(), probes)).collect();
-    walls.sort_by_key(|(_, probes)| std::cmp::Reverse(probes.len()));
-    walls
-}
-
-fn wrap(text: &mut String, words: &[&str]) {
-    let mut line = String::from("   ");
-    for word in words {
-        if line.len() + word.len() + 1 > WIDTH {
-            text.push_str(&line);
-            text.push('\n');
-            line = String::from("   ");
+/// `text` in lines that fit a terminal, each after `indent`.
+fn wrapped(indent: &str, text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in printable(text).split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{indent}{word}")),
         }
-        line.push(' ');
-        line.push_str(word);
     }
-    text.push_str(&line);
-    text.push('\n');
+    lines
 }
 
 /// What came out of a container must not steer a terminal.
@@ -85,4 +133,28 @@ fn printable(text: &str) -> String {
 }
 
 const BAR: usize = 40;
+const INDENT: &str = "                  ";
 const WIDTH: usize = 78;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Finding, Runs, Subject, attribute};
+
+    #[test]
+    fn what_comes_from_inside_cannot_steer_the_terminal() {
+        let evil = "\u{1b}]0;title\u{7}\u{9b}2J".to_owned();
+        let finding =
+            Finding { id: "bpf".into(), outcome: Outcome::Open, evidence: evil, errno: None, absent: false };
+        let runs = Runs { all: vec![finding], ..Runs::default() };
+        let text = attribute(Subject { engine: "x\u{1b}".into(), ..Subject::default() }, &runs).text();
+        assert!(text.chars().all(|letter| letter == '\n' || !letter.is_control()), "{text:?}");
+    }
+
+    #[test]
+    fn lines_fit_a_terminal() {
+        let text = attribute(Subject::default(), &Runs::default()).text();
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        assert_eq!(wrapped("  ", "aa bb"), ["  aa bb"]);
+    }
+}

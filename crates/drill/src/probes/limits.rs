@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Bounds, as they can be seen from inside.
 
+use kernel::rustix::fs::{Access, access};
 use kernel::rustix::process::{Resource as Limit, getrlimit, setrlimit};
 
-use super::{Here, Row, Seen, row};
+use super::{Row, Seen, row};
 use crate::Class::Resource;
+use crate::Wall;
 
 pub(super) const ROWS: &[Row] = &[
     row("rlimit-raise", Resource, "raise the limit of open files", |_| {
@@ -13,43 +15,80 @@ pub(super) const ROWS: &[Row] = &[
         limit.maximum = Some(hard + 1);
         match setrlimit(Limit::Nofile, limit) {
             Ok(()) => Seen::Open(format!("{hard} became {}", hard + 1)),
-            Err(errno) => Seen::Stopped(super::try_call::name(errno.raw_os_error())),
+            Err(errno) => Seen::refused(errno.raw_os_error()),
         }
-    }),
-    row("oom-protect", Resource, "never be killed for memory", |_| match std::fs::write("/proc/self/oom_score_adj", "-1000") {
-        Ok(()) => Seen::Open("oom_score_adj is -1000".into()),
-        Err(error) => Seen::Stopped(error.to_string()),
-    }),
-    row("mem-limit", Resource, "no bound on memory", |here| {
-        bounded(here, &["memory.max", "memory/memory.limit_in_bytes", "memory.limit_in_bytes"])
-    }),
-    row("pids-limit", Resource, "no bound on processes (fork bomb)", |here| bounded(here, &["pids.max", "pids/pids.max"])),
-    row("cpu-limit", Resource, "no bound on processor time", |here| {
-        bounded(here, &["cpu.max", "cpu/cpu.cfs_quota_us", "cpu,cpuacct/cpu.cfs_quota_us"])
-    }),
-    row("disk-quota", Resource, "fill the host's disk", |_| {
-        let place = super::files::writable();
-        let room = place.ok().and_then(|place| kernel::rustix::fs::statvfs(&place).ok());
-        match room {
-            Some(room) => {
-                let gigabytes = (room.f_bavail * room.f_frsize) >> 30;
-                Seen::open_if(gigabytes > 4, format!("{gigabytes} GiB can be written"))
-            }
-            None => Seen::Stopped("nothing can be written".into()),
+    })
+    .wants("SYS_RESOURCE")
+    .held(&[Wall::Capabilities]),
+    row("oom-protect", Resource, "never be killed for memory", |_| {
+        match std::fs::write("/proc/self/oom_score_adj", "-1000") {
+            Ok(()) => Seen::Open("oom_score_adj is -1000".into()),
+            Err(error) => Seen::io("oom_score_adj -1000", &error),
         }
-    }),
+    })
+    .wants("SYS_RESOURCE")
+    .held(&[Wall::Capabilities]),
+    row("mem-limit", Resource, "no bound on memory", |_| {
+        bounded(&["memory.max", "memory/memory.limit_in_bytes", "memory.limit_in_bytes"])
+    })
+    .held(&[Wall::Cgroup]),
+    row("pids-limit", Resource, "no bound on processes (fork bomb)", |_| {
+        bounded(&["pids.max", "pids/pids.max"])
+    })
+    .held(&[Wall::Cgroup]),
+    row("cpu-limit", Resource, "no bound on processor time", |_| {
+        bounded(&["cpu.max", "cpu/cpu.cfs_quota_us", "cpu,cpuacct/cpu.cfs_quota_us"])
+    })
+    .held(&[Wall::Cgroup]),
+    row("disk-quota", Resource, "fill the host's disk", |_| disk_room()).held(&[Wall::Mounts]),
+    // Neither a default nor a person's wish can be above the host's own.
     row("ulimits", Resource, "no bound on open files", |_| {
         let hard = getrlimit(Limit::Nofile).maximum;
-        Seen::open_if(hard.is_none_or(|hard| hard > 1 << 21), format!("hard limit {hard:?}"))
-    }),
+        Seen::open_if(hard.is_none_or(|hard| hard > 1 << 21), shown(hard))
+    })
+    .held(&[Wall::Rlimits]),
     row("coredump", Resource, "core dumps are written", |_| {
         let hard = getrlimit(Limit::Core).maximum;
-        Seen::open_if(hard != Some(0), format!("hard limit {hard:?}"))
-    }),
+        Seen::open_if(hard != Some(0), shown(hard))
+    })
+    .held(&[Wall::Rlimits]),
 ];
 
+/// The room in what can be written and is on a disk: of any mount, be it a single file.
+fn disk_room() -> Seen {
+    let mounts = match std::fs::read_to_string("/proc/self/mountinfo") {
+        Ok(mounts) => mounts,
+        Err(error) => return Seen::Unknown(format!("/proc/self/mountinfo: {error}")),
+    };
+    let places = mounts.lines().filter_map(disk_mount).filter(|place| {
+        access(*place, Access::WRITE_OK).is_ok() || (*place == "/" && super::files::writable_root())
+    });
+    let room = |place| {
+        let stat = kernel::rustix::fs::statvfs(place).ok()?;
+        Some((stat.f_bavail.saturating_mul(stat.f_frsize) >> 30, place))
+    };
+    match places.filter_map(room).max() {
+        Some((gigabytes, place)) => {
+            Seen::open_if(gigabytes > 4, format!("{gigabytes} GiB can be written in {place}"))
+        }
+        None => Seen::Stopped("nothing on a disk can be written".into()),
+    }
+}
+
+/// The mount point of a line of mountinfo, when it is writable and not in memory.
+fn disk_mount(line: &str) -> Option<&str> {
+    let fields: Vec<&str> = line.split(' ').collect();
+    let kind = fields.get(fields.iter().position(|field| *field == "-")? + 1)?;
+    let writable = fields.get(5)?.split(',').any(|option| option == "rw");
+    (writable && !IN_MEMORY.contains(kind)).then(|| fields[4])
+}
+
+fn shown(hard: Option<u64>) -> String {
+    hard.map_or_else(|| "no hard limit".to_owned(), |hard| format!("hard limit {hard}"))
+}
+
 /// A number in one of these files of the cgroup is a bound; a missing file is none.
-fn bounded(_: &Here<'_>, files: &[&str]) -> Seen {
+fn bounded(files: &[&str]) -> Seen {
     for file in files {
         let path = format!("/sys/fs/cgroup/{file}");
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
@@ -60,3 +99,6 @@ fn bounded(_: &Here<'_>, files: &[&str]) -> Seen {
     }
     Seen::Open("no cgroup file tells of one".into())
 }
+
+const IN_MEMORY: [&str; 9] =
+    ["tmpfs", "ramfs", "devtmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"];
