@@ -1,3 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Against the specifications, and against the peers' own files.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]

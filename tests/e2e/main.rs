@@ -1,5 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The binary, end to end: what a person types and what comes of it.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod cgroups;
+mod crash;
+mod parallel;
+mod programs;
+mod run_basics;
+mod run_failures;
+mod run_files;
+mod run_limits;
+mod run_loop;
+mod run_process;
+mod run_signals;
+mod run_streams;
+mod run_terminal;
+mod run_walls;
 mod smoke;
+mod view;
+mod walls;

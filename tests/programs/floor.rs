@@ -59,7 +59,11 @@ fn run() -> Result<u8, Box<dyn Error>> {
 fn enter(rootfs: &Path, command: &mut Command) -> Result<Infallible, Box<dyn Error>> {
     let path_only = OFlags::PATH | OFlags::CLOEXEC;
     let host = open("/", path_only, Mode::empty())?;
-    set_attributes(host.as_fd(), &Attributes { propagation: PRIVATE, ..Attributes::default() }, Depth::Recursive)?;
+    set_attributes(
+        host.as_fd(),
+        &Attributes { propagation: PRIVATE, ..Attributes::default() },
+        Depth::Recursive,
+    )?;
     let root = clone_tree(CWD, rootfs, Depth::Single)?;
     attach(root.as_fd(), open(rootfs, path_only, Mode::empty())?.as_fd())?;
     let proc = new_filesystem("proc", &[], MountAttrFlags::empty())?;

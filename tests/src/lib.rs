@@ -10,13 +10,16 @@
 mod call;
 mod leftovers;
 mod rootless;
+mod steps;
 mod waiting;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use call::{Call, Ended};
 pub use rootless::Ids;
+pub use steps::{Step, steps};
 pub use waiting::{Background, eventually};
 
 /// A state root of its own, gone when dropped; a container, cgroup or process of it that is still
@@ -55,11 +58,15 @@ impl Sandbox {
     }
 
     /// With the image `debian`: Debian and the programs of tests/images/debian.txt. The image is
-    /// large, so its unpacked form is shared by all tests of one test binary.
-    pub fn debian() -> Self {
-        let sandbox = Self::new();
-        sandbox.import("debian.tar", "debian");
-        sandbox
+    /// large, so tests of one binary that hold it at the same time share it.
+    pub fn debian() -> Arc<Self> {
+        let mut shared = DEBIAN.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let sandbox = Arc::new(Self::new());
+            sandbox.import("debian.tar", "debian");
+            *shared = Arc::downgrade(&sandbox);
+            sandbox
+        })
     }
 
     fn of(user: User) -> Self {
@@ -110,13 +117,16 @@ impl Sandbox {
 
     /// A shell script inside the image `minimal`, with `flags` of run before it.
     pub fn sh(&self, flags: &str, script: &str) -> Call {
-        let words = ["run", "--rm"].into_iter().chain(flags.split_whitespace()).chain(["minimal", "sh", "-c", script]);
+        let words = ["run", "--rm"]
+            .into_iter()
+            .chain(flags.split_whitespace())
+            .chain(["minimal", "sh", "-c", script]);
         self.call(words)
     }
 
     /// Imports one of the test images as `name`.
     pub fn import(&self, file: &str, name: &str) {
-        self.call(["import", image(file).to_str().unwrap(), name]).ok();
+        self.call(["import", image(file).to_str().unwrap(), name]).within(IMPORT_LIMIT).ok();
     }
 
     /// The ids of its containers, running or not.
@@ -134,6 +144,10 @@ impl Default for Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         let left = leftovers::find(&self.root(), &self.containers());
+        if !self.containers().is_empty() && self.root().join("containers").exists() {
+            // What a failed test left running must not outlive its state root.
+            self.call(["ps"]).ended();
+        }
         leftovers::remove_tree(self.folder.path());
         if !std::thread::panicking() {
             assert!(left.is_empty(), "left behind: {left:#?}");
@@ -194,4 +208,8 @@ fn names(directory: &Path) -> Vec<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
+/// Weak, because what a static holds is never dropped: the last test to let go cleans up.
+static DEBIAN: Mutex<Weak<Sandbox>> = Mutex::new(Weak::new());
+/// Unoptimised, the large image takes a minute on two busy processors.
+const IMPORT_LIMIT: std::time::Duration = std::time::Duration::from_secs(600);
 const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -13,8 +13,8 @@ pub enum Ids {
     None,
 }
 
-/// A command line that becomes the user in a mount namespace of its own, whose /etc/subuid and
-/// /etc/subgid say what `ids` says, and runs the binary with the words that follow.
+/// A command line that becomes the user in a mount namespace of its own, whose /etc/passwd knows them
+/// (newuidmap asks) and whose /etc/subuid and /etc/subgid say what `ids` says, and runs the binary with the words that follow.
 pub(crate) fn command(ids: Ids, home: &Path) -> Command {
     let ranges = match ids {
         Ids::Range => format!("{UID}:200000:65536"),
@@ -31,6 +31,8 @@ const SCRIPT: &str = r#"
 home=$1; ranges=$2; user=$3; shift 3
 mkdir -p "$home"; chown "$user:$user" "$home"
 printf '%s\n' "$ranges" > "$home/ranges"
+{ cat /etc/passwd; echo "boatman:x:$user:$user::$home:/bin/sh"; } > "$home/passwd"
+mount --bind "$home/passwd" /etc/passwd
 [ -e /etc/subuid ] && mount --bind "$home/ranges" /etc/subuid
 [ -e /etc/subgid ] && mount --bind "$home/ranges" /etc/subgid
 export HOME="$home"

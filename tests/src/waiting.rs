@@ -30,11 +30,21 @@ impl Background {
         let mut line = String::new();
         loop {
             line.clear();
-            assert!(self.out.read_line(&mut line).unwrap() > 0, "`{}` ended before it said {text}", self.line);
+            assert!(
+                self.out.read_line(&mut line).unwrap() > 0,
+                "`{}` ended before it said {text}",
+                self.line
+            );
             if line.contains(text) {
                 return line.trim().to_owned();
             }
         }
+    }
+
+    /// The next line of its output; nothing at the end.
+    pub fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        (self.out.read_line(&mut line).unwrap() > 0).then(|| line.trim().to_owned())
     }
 
     /// Sends the monitor a signal.
@@ -82,18 +92,24 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 #[track_caller]
 pub(crate) fn wait_within(child: Child, limit: Duration, line: &str) -> Output {
     let pid = kernel::rustix::process::Pid::from_child(&child);
-    let pidfd = kernel::rustix::process::pidfd_open(pid, kernel::rustix::process::PidfdFlags::empty()).unwrap();
+    let pidfd =
+        kernel::rustix::process::pidfd_open(pid, kernel::rustix::process::PidfdFlags::empty()).unwrap();
     let (done, waiting) = std::sync::mpsc::channel::<()>();
     let guard = std::thread::spawn(move || {
         let timed_out = waiting.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
         if timed_out {
-            kernel::rustix::process::pidfd_send_signal(&pidfd, kernel::rustix::process::Signal::KILL).unwrap();
+            kernel::rustix::process::pidfd_send_signal(&pidfd, kernel::rustix::process::Signal::KILL)
+                .unwrap();
         }
         timed_out
     });
     let output = child.wait_with_output().unwrap();
     drop(done);
-    assert!(!guard.join().unwrap(), "`{line}` took longer than {limit:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        !guard.join().unwrap(),
+        "`{line}` took longer than {limit:?}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output
 }
 

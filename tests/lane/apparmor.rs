@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//! AppArmor profiles around containers, enforced by the kernel.
+
+use std::process::Command;
+
+use serde_json::Value;
+use tests::Sandbox;
+
+/// Loads a profile into the kernel; it stays there until the guest is switched off.
+fn load(sandbox: &Sandbox, name: &str, rules: &str) {
+    let text = format!("profile {name} flags=(attach_disconnected) {{\n{rules}\n}}\n");
+    let file = sandbox.write(name, text);
+    let output = Command::new("apparmor_parser").arg("--add").arg("--skip-cache").arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_profile_refuses_what_it_denies() {
+    let sandbox = Sandbox::minimal();
+    load(&sandbox, "lane-passwd", "  file,\n  capability,\n  deny /etc/passwd r,");
+    let script = "cat /proc/self/attr/current /etc/group; cat /etc/passwd";
+    let ended = sandbox.sh("--security-opt apparmor=lane-passwd", script).ended();
+    assert!(ended.out.starts_with("lane-passwd (enforce)\n"), "{ended}");
+    assert!(ended.out.contains("root:x:0:") && !ended.out.contains("/bin/sh"), "{ended}");
+    assert!(ended.err.contains("/etc/passwd: Permission denied"), "{ended}");
+    // Without the profile nothing else refuses it.
+    assert!(sandbox.sh("", "cat /etc/passwd").ok().contains("/bin/sh"));
+}
+
+#[test]
+fn a_profile_holds_for_an_ordinary_users_container() {
+    let sandbox = Sandbox::rootless(tests::Ids::Range);
+    sandbox.import("minimal.tar", "minimal");
+    load(&sandbox, "lane-group", "  file,\n  capability,\n  deny /etc/group r,");
+    let ended = sandbox
+        .sh("--security-opt apparmor=lane-group", "cat /proc/self/attr/current; cat /etc/group")
+        .ended();
+    assert!(ended.out.contains("lane-group (enforce)"), "{ended}");
+    assert!(ended.err.contains("/etc/group: Permission denied"), "{ended}");
+}
+
+#[test]
+fn an_unknown_profile_is_an_error_that_names_it() {
+    let sandbox = Sandbox::minimal();
+    let error = sandbox.sh("--security-opt apparmor=no-such-profile", "echo ran").fails(125);
+    assert!(error.contains("no-such-profile"), "{error}");
+    assert!(sandbox.containers().is_empty());
+}
+
+#[test]
+fn walls_tell_the_profile() {
+    let sandbox = Sandbox::minimal();
+    load(&sandbox, "lane-walls", "  file,\n  capability,\n  signal,");
+    for (flags, state, evidence) in
+        [("--security-opt apparmor=lane-walls", "up", "lane-walls (enforce)"), ("", "absent", "unconfined")]
+    {
+        let words = ["run", "--rm", "--name", "labelled"].into_iter().chain(flags.split_whitespace());
+        let mut call =
+            sandbox.call(words.chain(["minimal", "sh", "-c", "echo ready; exec sleep 1000"])).spawn();
+        call.read_until("ready");
+        let walls = sandbox.call(["walls", "--format", "json", "labelled"]).ok();
+        let walls: Value = serde_json::from_str(&walls).unwrap();
+        let row = walls["walls"].as_array().unwrap().iter().find(|row| row["name"] == "label").unwrap();
+        assert_eq!(row["state"], state, "{row}");
+        assert!(row["evidence"].as_str().unwrap().contains(evidence), "{row}");
+        sandbox.call(["rm", "--force", "labelled"]).ok();
+    }
+}
