@@ -66,7 +66,11 @@ impl Program {
     /// Runs it with our own output; anything but exit status 0 is a failure.
     pub(crate) fn run(mut self) -> Result<()> {
         let status = self.command.status().cannot(|| format!("start {}", self.title()))?;
-        if status.success() { Ok(()) } else { Err(Failure::new(format!("{} ended with {status}", self.title()))) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("{} ended with {status}", self.title())))
+        }
     }
 
     /// Runs it with its output caught; anything but exit status 0 is a failure that quotes the end

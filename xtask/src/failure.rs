@@ -40,7 +40,10 @@ pub(crate) trait While<T> {
 
 impl<T, E: std::error::Error + 'static> While<T> for std::result::Result<T, E> {
     fn cannot<S: Into<String>>(self, doing: impl FnOnce() -> S) -> Result<T> {
-        self.map_err(|error| Failure { sentence: format!("cannot {}", doing().into()), cause: Some(Box::new(error)) })
+        self.map_err(|error| Failure {
+            sentence: format!("cannot {}", doing().into()),
+            cause: Some(Box::new(error)),
+        })
     }
 }
 

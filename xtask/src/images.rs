@@ -34,7 +34,7 @@ pub(crate) enum Extent {
 
 /// Makes what is missing or stale, and gives the directory.
 pub(crate) fn make(project: &Project, extent: Extent) -> Result<PathBuf> {
-    let shelf = Shelf::open(project)?;
+    let shelf = Shelf::open(project, "test-images")?;
     rootfs::minimal(&shelf)?;
     if extent == Extent::All {
         rootfs::debian(&shelf, &project.root.join("tests/images/debian.txt"))?;
@@ -48,28 +48,36 @@ pub(crate) fn minimal(project: &Project) -> Result<PathBuf> {
     Ok(make(project, Extent::Minimal)?.join("minimal.tar"))
 }
 
-/// The directory of images, locked against other makers while this lives.
+/// A directory of things that are made once and kept, locked against other makers while this lives.
 #[derive(Debug)]
-struct Shelf {
-    directory: PathBuf,
+pub(crate) struct Shelf {
+    /// target/NAME.
+    pub(crate) directory: PathBuf,
     _lock: std::fs::File,
 }
 
 impl Shelf {
-    fn open(project: &Project) -> Result<Self> {
-        let directory = project.directory("test-images")?;
-        let lock = std::fs::File::create(directory.join("lock")).cannot(|| "make the lock of the images")?;
-        lock.lock().cannot(|| "lock the images")?;
+    /// Opens target/`name`, and waits while another maker has it.
+    pub(crate) fn open(project: &Project, name: &str) -> Result<Self> {
+        let directory = project.directory(name)?;
+        let lock = directory.join("lock");
+        let lock = std::fs::File::create(&lock).cannot(|| format!("make {}", lock.display()))?;
+        lock.lock().cannot(|| format!("lock {}", directory.display()))?;
         Ok(Self { directory, _lock: lock })
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
     /// Makes `names` by `make` unless they are there and were made by the same `recipe`. `make`
     /// gets an empty directory to work in and must leave the files there under their names.
-    fn keep(&self, names: &[&str], recipe: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    pub(crate) fn keep(
+        &self,
+        names: &[&str],
+        recipe: &str,
+        make: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<()> {
         let note = self.path(&format!("{}.recipe", names[0]));
         let fresh = std::fs::read_to_string(&note).is_ok_and(|old| old == recipe);
         if fresh && names.iter().all(|name| self.path(name).exists()) {
@@ -90,6 +98,6 @@ impl Shelf {
 }
 
 /// Removes a file or a tree, which may be missing, without crossing into another file system.
-fn remove(path: &Path) -> Result<()> {
+pub(crate) fn remove(path: &Path) -> Result<()> {
     crate::command::program("rm", ["--recursive", "--force", "--one-file-system"]).arg(path).run()
 }

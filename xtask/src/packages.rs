@@ -15,7 +15,10 @@ use crate::project::Project;
 pub(crate) fn install(project: &Project) -> Result<()> {
     let wanted = read_list(&project.root.join("tests/packages.txt"))?;
     if !is_installed("apt-get") {
-        return Err(Failure::new(format!("this is not a Debian; install what matches: {}", wanted.join(" "))));
+        return Err(Failure::new(format!(
+            "this is not a Debian; install what matches: {}",
+            wanted.join(" ")
+        )));
     }
     let missing = missing(&wanted)?;
     if missing.is_empty() {
@@ -24,10 +27,19 @@ pub(crate) fn install(project: &Project) -> Result<()> {
     println!("installing {}", missing.join(" "));
     program("apt-get", ["update", "--quiet"]).run_quietly()?;
     let _no_services = NoServices::promise()?;
-    program("apt-get", ["install", "--quiet", "--yes", "--no-install-recommends", "--option=Dpkg::Options::=--force-confold"])
-        .args(&missing)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .run_quietly()
+    program(
+        "apt-get",
+        [
+            "install",
+            "--quiet",
+            "--yes",
+            "--no-install-recommends",
+            "--option=Dpkg::Options::=--force-confold",
+        ],
+    )
+    .args(&missing)
+    .env("DEBIAN_FRONTEND", "noninteractive")
+    .run_quietly()
 }
 
 /// The packages of a list: one name a line, `#` starts a comment.
@@ -39,15 +51,19 @@ pub(crate) fn read_list(path: &Path) -> Result<Vec<String>> {
 
 /// Installed versions, for a report: `runc 1.1.5, crun 1.8.1`.
 pub(crate) fn versions(names: &[&str]) -> Result<String> {
-    let list = program("dpkg-query", ["--show", "--showformat=${Package} ${Version}, "]).args(names).text()?;
+    let list =
+        program("dpkg-query", ["--show", "--showformat=${Package} ${Version}, "]).args(names).text()?;
     Ok(list.trim_end_matches(',').to_owned())
 }
 
 fn missing(wanted: &[String]) -> Result<Vec<String>> {
     // dpkg-query ends with status 1 when it does not know one of the names, so its status says nothing.
-    let known = program("dpkg-query", ["--show", "--showformat=${Package} ${db:Status-Status}\\n"]).args(wanted).output()?;
+    let known = program("dpkg-query", ["--show", "--showformat=${Package} ${db:Status-Status}\\n"])
+        .args(wanted)
+        .output()?;
     let known = String::from_utf8_lossy(&known.stdout).into_owned();
-    let installed: BTreeSet<&str> = known.lines().filter_map(|line| line.strip_suffix(" installed")).collect();
+    let installed: BTreeSet<&str> =
+        known.lines().filter_map(|line| line.strip_suffix(" installed")).collect();
     Ok(wanted.iter().filter(|name| !installed.contains(name.as_str())).cloned().collect())
 }
 
@@ -77,7 +93,9 @@ impl NoServices {
 
 impl Drop for NoServices {
     fn drop(&mut self) {
-        if self.ours && let Err(error) = std::fs::remove_file(POLICY) {
+        if self.ours
+            && let Err(error) = std::fs::remove_file(POLICY)
+        {
             eprintln!("cannot remove {POLICY}: {error}");
         }
     }
@@ -86,4 +104,5 @@ impl Drop for NoServices {
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Status 101: the action is forbidden.
-const REFUSE_ALL: &str = "#!/bin/sh\n# Put here while bulkhead's tests install packages; removed afterwards.\nexit 101\n";
+const REFUSE_ALL: &str =
+    "#!/bin/sh\n# Put here while bulkhead's tests install packages; removed afterwards.\nexit 101\n";

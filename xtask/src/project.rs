@@ -36,13 +36,15 @@ impl Project {
         let cargo = PathBuf::from(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         let metadata = program(&cargo, ["metadata", "--format-version", "1", "--no-deps"]).text()?;
         let metadata: Value = serde_json::from_str(&metadata).cannot(|| "read cargo metadata")?;
-        let place = |key: &str| metadata[key].as_str().map(PathBuf::from).cannot(|| format!("find {key} in cargo metadata"));
+        let place = |key: &str| {
+            metadata[key].as_str().map(PathBuf::from).cannot(|| format!("find {key} in cargo metadata"))
+        };
         Ok(Self { root: place("workspace_root")?, target: place("target_directory")?, cargo })
     }
 
     /// A cargo command in the work tree.
     pub(crate) fn cargo<const N: usize>(&self, args: [&str; N]) -> crate::command::Program {
-        program(&self.cargo, args).within_directory(&self.root)
+        program(&self.cargo, args).within_directory(&self.root).env("CARGO_TERM_COLOR", "never")
     }
 
     /// Builds one binary of the workspace and says where it is.

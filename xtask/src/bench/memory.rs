@@ -36,13 +36,18 @@ struct Running(Child);
 impl Running {
     fn start(program: Program) -> Result<Self> {
         let mut command = program.into_command();
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().cannot(|| "start a container")?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().cannot(|| "start a container")?;
         let output = child.stdout.take().cannot(|| "read from a container")?;
         let mut line = String::new();
         let mut output = BufReader::new(output);
         output.read_line(&mut line).cannot(|| "read from a container")?;
         child.stdout = Some(output.into_inner());
-        if line.trim() == READY { Ok(Self(child)) } else { Err(Failure::new(format!("the container said {line:?}"))) }
+        if line.trim() == READY {
+            Ok(Self(child))
+        } else {
+            Err(Failure::new(format!("the container said {line:?}")))
+        }
     }
 
     fn end(mut self) -> Result<()> {
@@ -77,7 +82,8 @@ fn private_memory(pid: u32) -> Result<u64> {
 }
 
 fn sum_private(rollup: &str) -> u64 {
-    let private = rollup.lines().filter(|line| line.starts_with("Private_") && !line.starts_with("Private_Hugetlb"));
+    let private =
+        rollup.lines().filter(|line| line.starts_with("Private_") && !line.starts_with("Private_Hugetlb"));
     private.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum()
 }
 

@@ -18,7 +18,9 @@ use crate::{images, packages};
 pub(crate) fn bench(project: &Project, arguments: &[String]) -> Result<()> {
     let rounds = match arguments {
         [] => ROUNDS,
-        [flag, number] if flag == "--rounds" => number.parse().cannot(|| format!("read {number} as a number"))?,
+        [flag, number] if flag == "--rounds" => {
+            number.parse().cannot(|| format!("read {number} as a number"))?
+        }
         _ => return Err(Failure::new("usage: bench run [--rounds N]")),
     };
     packages::install(project)?;
@@ -81,8 +83,16 @@ impl Field {
             Contestant::new(US, us.run(["true"]), View::Host)?,
             Contestant::new("crun run (no seccomp)", bundle.run("crun"), View::WithoutUnifiedCgroup)?,
             Contestant::new("runc run (no seccomp)", bundle.run("runc"), View::Host)?,
-            Contestant::new(PODMAN, podman.client(["run", "--rm", "--network=none", IMAGE, "true"]), View::Host)?,
-            Contestant::new(DOCKER, docker.client(["run", "--rm", "--network=none", IMAGE, "true"]), View::Host)?,
+            Contestant::new(
+                PODMAN,
+                podman.client(["run", "--rm", "--network=none", IMAGE, "true"]),
+                View::Host,
+            )?,
+            Contestant::new(
+                DOCKER,
+                docker.client(["run", "--rm", "--network=none", IMAGE, "true"]),
+                View::Host,
+            )?,
         ];
         let version = Contestant::new("bulkhead --version", us.command(["--version"]), View::Host)?;
         Ok(Self { contestants, version, us, podman, docker })
@@ -103,9 +113,21 @@ impl Field {
         let run = ["run", "--rm", "-i", "--network=none", IMAGE];
         let is = |wanted: &'static str| move |name: &str| name == wanted;
         Ok([
-            (US, per_container(|| self.us.run(["-i"]).args(&memory::COMMAND), |name| name.starts_with("bulkhead"))?),
+            (
+                US,
+                per_container(
+                    || self.us.run(["-i"]).args(&memory::COMMAND),
+                    |name| name.starts_with("bulkhead"),
+                )?,
+            ),
             (PODMAN, per_container(|| self.podman.client(run).args(&memory::COMMAND), is("conmon"))?),
-            (DOCKER, per_container(|| self.docker.client(run).args(&memory::COMMAND), is("containerd-shim-runc-v2"))?),
+            (
+                DOCKER,
+                per_container(
+                    || self.docker.client(run).args(&memory::COMMAND),
+                    is("containerd-shim-runc-v2"),
+                )?,
+            ),
         ])
     }
 
@@ -157,7 +179,9 @@ impl Report<'_> {
         let mut text = self.head()?;
         let floor = self.field.named(FLOOR)?;
         let us = self.field.named(US)?;
-        text.push_str("| | minimum ms | median ms | times the floor | times ours |\n|---|---:|---:|---:|---:|\n");
+        text.push_str(
+            "| | minimum ms | median ms | times the floor | times ours |\n|---|---:|---:|---:|---:|\n",
+        );
         for each in &self.field.contestants {
             let name = &each.name;
             let (minimum, median) = (ms(each.minimum()), ms(each.median()));
@@ -165,8 +189,15 @@ impl Report<'_> {
             text.push_str(&format!("| {name} | {minimum:.2} | {median:.2} | {floors:.1} | {ours:.1} |\n"));
         }
         let version = &self.field.version;
-        text.push_str(&format!("\n`bulkhead --version`: minimum {:.2} ms, median {:.2} ms.\n", ms(version.minimum()), ms(version.median())));
-        text.push_str(&format!("\nPrivate memory of the host's processes per running container ({} running):", memory::CONTAINERS));
+        text.push_str(&format!(
+            "\n`bulkhead --version`: minimum {:.2} ms, median {:.2} ms.\n",
+            ms(version.minimum()),
+            ms(version.median())
+        ));
+        text.push_str(&format!(
+            "\nPrivate memory of the host's processes per running container ({} running):",
+            memory::CONTAINERS
+        ));
         for (name, kibibytes) in self.memory {
             text.push_str(&format!(" {name} {kibibytes} KiB;"));
         }
@@ -184,9 +215,19 @@ impl Report<'_> {
         let versions = packages::versions(&["docker.io", "podman", "runc", "crun"])?;
         let cores = std::thread::available_parallelism().cannot(|| "count the processors")?;
         let error = "format into a string";
-        write!(head, "`run --rm IMAGE true`, no network, an image of one layer with busybox; {} rounds, interleaved. ", self.rounds).cannot(|| error)?;
+        write!(
+            head,
+            "`run --rm IMAGE true`, no network, an image of one layer with busybox; {} rounds, interleaved. ",
+            self.rounds
+        )
+        .cannot(|| error)?;
         write!(head, "Linux {kernel}, {cores} processors; {versions}. ").cannot(|| error)?;
-        writeln!(head, "Processor pressure (some, last 10 s) before and after: {} and {} %.\n", self.pressure[0], self.pressure[1]).cannot(|| error)?;
+        writeln!(
+            head,
+            "Processor pressure (some, last 10 s) before and after: {} and {} %.\n",
+            self.pressure[0], self.pressure[1]
+        )
+        .cannot(|| error)?;
         Ok(head)
     }
 
@@ -195,7 +236,11 @@ impl Report<'_> {
         let floor = self.field.named(FLOOR)?;
         let against = |peer: &str, part: f64| -> Result<Target> {
             let times = ratio(self.field.named(peer)?, us);
-            Ok(Target { goal: format!("at most 1/{part} of {peer}"), measured: format!("1/{times:.1}"), reached: times >= part })
+            Ok(Target {
+                goal: format!("at most 1/{part} of {peer}"),
+                measured: format!("1/{times:.1}"),
+                reached: times >= part,
+            })
         };
         let floors = ratio(us, floor);
         let version = ms(self.field.version.median());
@@ -203,14 +248,27 @@ impl Report<'_> {
         Ok([
             against(DOCKER, 15.0)?,
             against(PODMAN, 8.0)?,
-            Target { goal: "at most 4 times the floor".into(), measured: format!("{floors:.1}"), reached: floors <= 4.0 },
-            Target { goal: "`--version` under 2 ms".into(), measured: format!("{version:.2} ms"), reached: version < 2.0 },
-            Target { goal: "at most 1 MiB private per container".into(), measured: format!("{memory} KiB"), reached: memory <= 1024 },
+            Target {
+                goal: "at most 4 times the floor".into(),
+                measured: format!("{floors:.1}"),
+                reached: floors <= 4.0,
+            },
+            Target {
+                goal: "`--version` under 2 ms".into(),
+                measured: format!("{version:.2} ms"),
+                reached: version < 2.0,
+            },
+            Target {
+                goal: "at most 1 MiB private per container".into(),
+                measured: format!("{memory} KiB"),
+                reached: memory <= 1024,
+            },
         ])
     }
 
     fn verdict(&self) -> Result<()> {
-        let missed: Vec<String> = self.targets()?.into_iter().filter(|target| !target.reached).map(|target| target.goal).collect();
+        let missed: Vec<String> =
+            self.targets()?.into_iter().filter(|target| !target.reached).map(|target| target.goal).collect();
         if missed.is_empty() { Ok(()) } else { Err(Failure::new(format!("missed: {}", missed.join("; ")))) }
     }
 }

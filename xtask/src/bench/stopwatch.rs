@@ -41,7 +41,9 @@ impl Contestant {
             View::Host => Command::new(&own),
             View::WithoutUnifiedCgroup => {
                 let mut command = Command::new("unshare");
-                command.args(["--mount", "--propagation", "private", "--", "sh", "-c", HIDE_UNIFIED, "sh"]).arg(&own);
+                command
+                    .args(["--mount", "--propagation", "private", "--", "sh", "-c", HIDE_UNIFIED, "sh"])
+                    .arg(&own);
                 command
             }
         };
@@ -119,7 +121,8 @@ fn median(samples: &[Duration]) -> Duration {
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
-const HIDE_UNIFIED: &str = "if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi; exec \"$@\"";
+const HIDE_UNIFIED: &str =
+    "if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi; exec \"$@\"";
 
 #[cfg(test)]
 mod tests {

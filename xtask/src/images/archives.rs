@@ -28,25 +28,35 @@ pub(super) fn make(shelf: &Shelf, context: &Path) -> Result<()> {
 
 fn by_docker(work: &Path) -> Result<()> {
     let docker = Docker::start(&work.join("docker"))?;
-    docker.client(["build", "--quiet", "--network=none", "--tag", IMAGE, "context"]).within_directory(work).run_quietly()?;
+    docker
+        .client(["build", "--quiet", "--network=none", "--tag", IMAGE, "context"])
+        .within_directory(work)
+        .run_quietly()?;
     docker.client(["save", "--output", "layers.docker.tar", IMAGE]).within_directory(work).run_quietly()
 }
 
 fn by_podman(work: &Path) -> Result<()> {
     let podman = Podman::prepare(&work.join("podman"))?;
     podman.client(["load", "--input", "layers.docker.tar"]).within_directory(work).run_quietly()?;
-    for (format, file) in [("docker-archive", "layers.podman.tar"), ("oci-archive", "layers.podman-oci.tar")] {
-        podman.client(["save", "--format", format, "--output", file, IMAGE]).within_directory(work).run_quietly()?;
+    for (format, file) in [("docker-archive", "layers.podman.tar"), ("oci-archive", "layers.podman-oci.tar")]
+    {
+        podman
+            .client(["save", "--format", format, "--output", file, IMAGE])
+            .within_directory(work)
+            .run_quietly()?;
     }
     Ok(())
 }
 
 fn by_skopeo(work: &Path, layout: &str, compression: &str) -> Result<()> {
-    program("skopeo", ["copy", "--insecure-policy", "--quiet", "--dest-compress", "--dest-compress-format", compression])
-        .arg("docker-archive:layers.docker.tar")
-        .arg(format!("oci:{layout}:{IMAGE}"))
-        .within_directory(work)
-        .run_quietly()
+    program(
+        "skopeo",
+        ["copy", "--insecure-policy", "--quiet", "--dest-compress", "--dest-compress-format", compression],
+    )
+    .arg("docker-archive:layers.docker.tar")
+    .arg(format!("oci:{layout}:{IMAGE}"))
+    .within_directory(work)
+    .run_quietly()
 }
 
 /// The first is what the recipe is kept by.

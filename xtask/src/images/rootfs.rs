@@ -13,7 +13,8 @@ use crate::packages;
 /// Busybox with a link for each of its commands, two users, and the usual directories.
 pub(super) fn minimal(shelf: &Shelf) -> Result<()> {
     let busybox = which("busybox")?;
-    let recipe = format!("{MINIMAL}{}", program(&busybox, ["--help"]).text()?.lines().next().unwrap_or_default());
+    let recipe =
+        format!("{MINIMAL}{}", program(&busybox, ["--help"]).text()?.lines().next().unwrap_or_default());
     shelf.keep(&["minimal.tar"], &recipe, |work| {
         program("sh", ["-euc", MINIMAL, "sh", &busybox]).within_directory(work).run()
     })
@@ -47,7 +48,8 @@ struct Mirror {
 impl Mirror {
     fn of_this_machine() -> Result<Self> {
         let format = "$(REPO_URI) $(RELEASE) $(ORIGIN) $(COMPONENT)";
-        let targets = program("apt-get", ["indextargets", "--format", format, "Created-By: Packages"]).text()?;
+        let targets =
+            program("apt-get", ["indextargets", "--format", format, "Created-By: Packages"]).text()?;
         let release = std::fs::read_to_string("/etc/os-release").cannot(|| "read /etc/os-release")?;
         let suite = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
         let suite = suite.cannot(|| "find VERSION_CODENAME in /etc/os-release")?.to_owned();
@@ -56,7 +58,8 @@ impl Mirror {
             _ => None,
         });
         let (main, others): (Vec<_>, Vec<_>) = debian.partition(|(_, release)| *release == suite);
-        let (main, _) = main.into_iter().next().cannot(|| format!("find {suite} of Debian in apt's sources"))?;
+        let (main, _) =
+            main.into_iter().next().cannot(|| format!("find {suite} of Debian in apt's sources"))?;
         Ok(Self { suite, main, others })
     }
 

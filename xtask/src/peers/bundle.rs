@@ -20,11 +20,16 @@ impl Bundle {
     pub(crate) fn make(directory: &Path, tar: &Path, command: &[&str]) -> Result<Self> {
         let root = directory.join("rootfs");
         std::fs::create_dir_all(&root).cannot(|| format!("make {}", root.display()))?;
-        program("tar", ["--extract", "--numeric-owner", "--file"]).arg(tar).arg("--directory").arg(&root).run()?;
+        program("tar", ["--extract", "--numeric-owner", "--file"])
+            .arg(tar)
+            .arg("--directory")
+            .arg(&root)
+            .run()?;
         program(RUNC, ["spec"]).within_directory(directory).run()?;
         let path = directory.join("config.json");
         let text = std::fs::read(&path).cannot(|| "read the bundle's config.json")?;
-        let mut config: serde_json::Value = serde_json::from_slice(&text).cannot(|| "parse the bundle's config.json")?;
+        let mut config: serde_json::Value =
+            serde_json::from_slice(&text).cannot(|| "parse the bundle's config.json")?;
         config["process"]["terminal"] = json!(false);
         config["process"]["args"] = json!(command);
         // Raising a hard limit would need CAP_SYS_RESOURCE.

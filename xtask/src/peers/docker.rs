@@ -36,7 +36,11 @@ impl Docker {
             .arg("--cgroup-parent")
             .arg(format!("/{cgroup}"))
             .into_command();
-        let daemon = daemon.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().cannot(|| format!("start {DAEMON}"))?;
+        let daemon = daemon
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .cannot(|| format!("start {DAEMON}"))?;
         let mut docker = Self { daemon, sockets, state: state.to_path_buf(), cgroup };
         docker.wait_until_ready()?;
         Ok(docker)
@@ -47,11 +51,6 @@ impl Docker {
         let host = address(&self.sockets);
         // The person's own configuration (contexts, credential programs) stays out of it.
         program(CLIENT, ["--config", "/nonexistent", "--host", &host]).args(&args)
-    }
-
-    /// The daemon's process number.
-    pub(crate) fn pid(&self) -> u32 {
-        self.daemon.id()
     }
 
     /// Reads the daemon's log until it says that it listens. Its end is the end of the log, so this
@@ -85,7 +84,9 @@ impl Drop for Docker {
         }
         report(self.daemon.wait().map(drop), "wait for dockerd of", &self.state);
         remove_cgroups(&self.cgroup);
-        if let Err(failure) = program("rm", ["-rf", "--one-file-system"]).arg(&self.state).within(REMOVE_LIMIT).run() {
+        if let Err(failure) =
+            program("rm", ["-rf", "--one-file-system"]).arg(&self.state).within(REMOVE_LIMIT).run()
+        {
             eprintln!("{failure}");
         }
     }

@@ -19,24 +19,41 @@ impl Podman {
     /// Prepares `state`, which must not be on tmpfs.
     pub(crate) fn prepare(state: &Path) -> Result<Self> {
         std::fs::create_dir_all(state).cannot(|| format!("make {}", state.display()))?;
-        let write = |name: &str, text: &str| std::fs::write(state.join(name), text).cannot(|| format!("write {name}"));
+        let write = |name: &str, text: &str| {
+            std::fs::write(state.join(name), text).cannot(|| format!("write {name}"))
+        };
         write("containers.conf", CONFIGURATION)?;
-        write("storage.conf", "[storage]\ndriver = \"overlay\"\n")?;
-        Ok(Self { sockets: SocketDirectory::make()?, state: state.to_path_buf() })
+        let podman = Self { sockets: SocketDirectory::make()?, state: state.to_path_buf() };
+        write("storage.conf", &podman.storage())?;
+        Ok(podman)
     }
 
     /// A podman command.
     pub(crate) fn client<const N: usize>(&self, args: [&str; N]) -> Program {
         program(PODMAN, ["--storage-driver", "overlay"])
             .arg("--root")
-            .arg(self.state.join("root"))
+            .arg(self.root())
             .arg("--runroot")
-            .arg(self.sockets.join("run"))
+            .arg(self.run_root())
             .arg("--tmpdir")
             .arg(self.sockets.join("tmp"))
             .args(&args)
             .env("CONTAINERS_CONF", self.state.join("containers.conf"))
             .env("CONTAINERS_STORAGE_CONF", self.state.join("storage.conf"))
+    }
+
+    /// Podman checks that this file names both directories before it looks at its flags.
+    fn storage(&self) -> String {
+        let (root, run_root) = (self.root(), self.run_root());
+        format!("[storage]\ndriver = \"overlay\"\nrunroot = {run_root:?}\ngraphroot = {root:?}\n")
+    }
+
+    fn root(&self) -> PathBuf {
+        self.state.join("root")
+    }
+
+    fn run_root(&self) -> PathBuf {
+        self.sockets.join("run")
     }
 }
 
