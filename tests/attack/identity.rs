@@ -54,7 +54,7 @@ fn odd_account_files_neither_stall_nor_fill_memory() {
     let sandbox = Sandbox::new();
     for file in ["etc/passwd", "etc/group"] {
         let short = file.trim_start_matches("etc/");
-        let ways: [(&str, &dyn Fn(&Path)); 6] = [
+        let ways: [Way<'_>; 6] = [
             ("fifo", &|path| hostile::fifo(path)),
             ("huge", &|path| {
                 let mut huge = std::fs::File::create(path).unwrap();
@@ -147,3 +147,6 @@ fn set_user_id_files_give_nothing() {
 fn write(tree: &Path, at: &str, text: &str) {
     std::fs::write(tree.join(at), text).unwrap();
 }
+
+/// A name, and what makes the file.
+type Way<'a> = (&'a str, &'a dyn Fn(&Path));

@@ -3,6 +3,7 @@
 //! which passes signals on and sees to its end.
 
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,24 +14,16 @@ use crate::hostile::{INSIDE, helper_mount};
 /// Takes away the output that poll(2) just promised. Fails without: `never_wait` in launch.rs.
 #[test]
 fn stolen_output_does_not_stop_the_monitor() {
-    let script = format!(
-        "trap 'exit 9' TERM; {INSIDE} steal /proc/self/fd/1 read & \
-         i=0; while [ $i -lt 3000 ]; do printf x; i=$((i + 1)); done; \
-         echo ready >&2; while :; do sleep 0.1; done"
-    );
-    assert_ends_by_signal(&[], &script);
+    let burst = "dd if=/dev/zero bs=512 count=400 2>/dev/null";
+    assert_signals_pass(&[], &format!("{INSIDE} steal /proc/self/fd/1 &"), burst);
 }
 
-/// Fills and drains its input, so that there is never room when poll(2) has just said so. Fails without:
-/// `never_wait` in launch.rs.
+/// Fills and drains its input, so that there is never the room that poll(2) has just promised. Fails
+/// without: `never_wait` in launch.rs.
 #[test]
 fn a_stuffed_input_does_not_stop_the_monitor() {
-    let script = format!(
-        "trap 'exit 9' TERM; {INSIDE} steal /proc/self/fd/0 read & {INSIDE} steal /proc/self/fd/0 write & \
-         sleep 1; kill $!; sleep 1; {INSIDE} steal /proc/self/fd/0 write & \
-         echo ready >&2; while :; do sleep 0.1; done"
-    );
-    assert_ends_by_signal(&["-i"], &script);
+    let burst = format!("{INSIDE} stuff /proc/self/fd/0");
+    assert_signals_pass(&["-i"], "", &burst);
 }
 
 /// CVE-2022-1708, CVE-2022-31030: output without end does not fill the monitor's memory. Fails without: the
@@ -51,33 +44,53 @@ fn output_without_end_is_not_gathered() {
     assert!(most > 0 && most < 40 << 10, "{most} KiB");
 }
 
-fn assert_ends_by_signal(flags: &[&str], script: &str) {
+/// After each of many bursts of `burst`, a signal must still come through: a monitor that waits for a stream
+/// passes none on.
+fn assert_signals_pass(flags: &[&str], before: &str, burst: &str) {
     let sandbox = Sandbox::minimal();
+    let script = format!(
+        "trap 'go=1' USR1; {before} for round in $(seq {ROUNDS}); do {burst}; go=; echo burst $round. >&2; \
+         while [ -z \"$go\" ]; do sleep 0.05; done; done; echo over >&2; sleep 300"
+    );
     let mount = helper_mount();
     let start = ["run", "--rm", "-v", &mount].into_iter().chain(flags.iter().copied());
-    let call = sandbox.call(start.chain(["minimal", "sh", "-c", script])).into_command();
+    let call = sandbox.call(start.chain(["minimal", "sh", "-c", &script])).into_command();
     let mut command = Command::new("sh");
-    // The input never ends and the output is read by nobody for long.
-    command.args(["-c", "head -c 100000000 /dev/zero | exec \"$@\" 2>errors | sleep 60", "sh"]);
+    command.args(["-c", "head -c 1000000000 /dev/zero | \"$@\" 2>errors | cat >/dev/null", "sh"]);
     command.arg(call.get_program()).args(call.get_args()).env_clear();
     command.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let errors = sandbox.file("errors");
     command.current_dir(errors.parent().unwrap()).process_group(0);
     let mut child = command.stdin(Stdio::null()).spawn().unwrap();
-    let told = || std::fs::read_to_string(&errors).unwrap_or_default();
-    eventually("the container is ready", || told().contains("ready").then_some(()));
-    let monitor = monitor_of(&child);
-    signal(monitor, kernel::rustix::process::Signal::TERM);
-    let start = Instant::now();
-    while alive(monitor) && start.elapsed() < Duration::from_secs(10) {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let held_up = alive(monitor);
+    let passed = (1..=ROUNDS).take_while(|round| {
+        wait_for(&errors, &format!("burst {round}.")) && {
+            signal(monitor_of(&child), kernel::rustix::process::Signal::USR1);
+            let next = if *round == ROUNDS { "over".to_owned() } else { format!("burst {}.", round + 1) };
+            wait_for(&errors, &next)
+        }
+    });
+    let passed = passed.count();
     // The pipeline is ours alone: its process group.
     let group = kernel::rustix::process::Pid::from_child(&child);
     kernel::rustix::process::kill_process_group(group, kernel::rustix::process::Signal::KILL).unwrap();
     child.wait().unwrap();
-    assert!(!held_up, "the monitor did not pass the signal on");
+    eventually("the pipeline is gone", || {
+        kernel::rustix::process::test_kill_process_group(group).is_err().then_some(())
+    });
+    sandbox.call(["ps"]).ok();
+    assert_eq!(passed, ROUNDS, "the monitor did not pass a signal on");
+}
+
+/// Whether `text` is there within ten seconds.
+fn wait_for(path: &Path, text: &str) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(10) {
+        if std::fs::read_to_string(path).is_ok_and(|said| said.contains(text)) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    false
 }
 
 /// The one of the pipeline's processes that is the binary under test.
@@ -94,14 +107,11 @@ fn signal(pid: i32, signal: kernel::rustix::process::Signal) {
         .unwrap();
 }
 
-fn alive(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    !stat.is_empty() && !stat.contains(") Z ")
-}
-
 /// KiB.
 fn resident(child: &Child) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
+
+const ROUNDS: usize = 20;

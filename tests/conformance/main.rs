@@ -2,3 +2,17 @@
 //! Against the specifications, and against the peers' own files.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+mod adversarial;
+mod bombs;
+mod digests;
+mod documents;
+mod drill_in_docker;
+mod hostile;
+mod making;
+mod meaning;
+mod members;
+mod peers;
+mod tarball;
+mod tree;
+mod watched;

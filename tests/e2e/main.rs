@@ -3,15 +3,22 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod calls;
 mod cgroups;
 mod crash;
+mod drill;
+mod drill_page;
+mod images;
+mod images_crash;
 mod parallel;
 mod programs;
+mod rootless;
 mod run_basics;
 mod run_failures;
 mod run_files;
 mod run_limits;
 mod run_loop;
+mod run_ordinary;
 mod run_process;
 mod run_signals;
 mod run_streams;

@@ -269,3 +269,67 @@ fn devices_that_are_none() {
         "full\nfull"
     );
 }
+
+/// `rslave`: what the host mounts later shows up inside. `shared`, the other way round, is refused.
+#[test]
+fn mounts_of_the_host_are_followed_when_asked_for() {
+    let sandbox = Sandbox::minimal();
+    let tree = sandbox.file("tree");
+    std::fs::create_dir(&tree).unwrap();
+    // A host of the test's own: a mount namespace in which the tree is shared.
+    let script = r#"
+        tree=$1; shift
+        mount -t tmpfs outer "$tree"; mount --make-shared "$tree"; mkdir "$tree/below"; mkfifo "$tree/go" "$tree/ready"
+        "$@" & container=$!
+        read line < "$tree/ready"
+        mount -t tmpfs inner "$tree/below"; : > "$tree/below/later"
+        echo now > "$tree/go"
+        wait $container"#;
+    let inside = "echo up > /m/ready; read line < /m/go; ls /m/below";
+    let within = |propagation: &str| {
+        let volume = format!("{}:/m{propagation}", tree.display());
+        let call = sandbox.call(["run", "--rm", "-v", &volume, "minimal", "sh", "-c", inside]).into_command();
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-euc", script, "sh"]).arg(&tree);
+        command.arg(call.get_program()).args(call.get_args()).env("BULKHEAD_ROOT", sandbox.root());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(within(":rslave"), "later\n");
+    assert_eq!(within(":slave,ro"), "later\n");
+    assert_eq!(within(""), "");
+    let error = sandbox.run("-v /tmp:/m:rshared minimal true").fails(125);
+    assert!(error.contains("would carry the container's mounts to the host"), "{error}");
+}
+
+/// The third right is making nodes of it, which only somebody with the host's own ids could do at all.
+#[test]
+fn nodes_of_a_device_are_made_with_the_third_right_only() {
+    let sandbox = Sandbox::minimal();
+    let Some(disk) = Loop::new(&sandbox, 1 << 20) else { return tests::skip("no free loop device") };
+    let number = disk.path.metadata().unwrap().rdev() & 0xff;
+    let script = format!("mknod /own b 7 {number} 2>/dev/null && echo made || echo refused");
+    for (rights, says) in [("rw", "refused"), ("rwm", "made"), ("m", "made")] {
+        let flags = format!(
+            "--userns host --cap-add MKNOD --security-opt landlock=off --device {}:/dev/given:{rights}",
+            disk.path.display()
+        );
+        assert_eq!(sandbox.sh(&flags, &script).ok(), says, "{rights}");
+    }
+}
+
+#[test]
+fn a_privileged_container_has_the_hosts_devices() {
+    let sandbox = Sandbox::minimal();
+    let Some(disk) = Loop::new(&sandbox, 1 << 20) else { return tests::skip("no free loop device") };
+    let node = disk.path.display();
+    let read = format!("head -c 4 {node} 2>/dev/null || echo none");
+    assert_eq!(sandbox.sh("--privileged", &read).ok(), "disk");
+    assert_eq!(sandbox.sh("", &read).ok(), "none");
+    // What a container has of its own stays its own.
+    assert_eq!(
+        sandbox.sh("--privileged -t", "tty; ls -1 /dev/pts").ok().replace('\r', ""),
+        "/dev/pts/0\n0\nptmx"
+    );
+}

@@ -2,8 +2,10 @@
 //! `run`: standard input, output and errors.
 
 use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd;
 use std::process::{Child, Stdio};
 
+use kernel::rustix::event::{PollFd, PollFlags, Timespec, poll};
 use kernel::rustix::process::{Pid, Signal, kill_process};
 use tests::{Sandbox, eventually};
 
@@ -16,10 +18,15 @@ fn started(sandbox: &Sandbox, flags: &[&str], script: &str) -> Child {
     command.spawn().unwrap()
 }
 
-fn read_line(stream: &mut impl std::io::Read) -> String {
+/// The next line, which must come within half a minute.
+fn read_line(stream: &mut (impl std::io::Read + AsFd)) -> String {
     let mut line = String::new();
     let mut byte = [0];
-    while !line.ends_with('\n') && stream.read(&mut byte).unwrap() == 1 {
+    while !line.ends_with('\n') {
+        let mut polled = [PollFd::new(stream, PollFlags::IN)];
+        let limit = Timespec { tv_sec: 30, tv_nsec: 0 };
+        assert_eq!(poll(&mut polled, Some(&limit)).unwrap(), 1, "nothing comes after {line:?}");
+        assert_eq!(stream.read(&mut byte).unwrap(), 1, "the end comes after {line:?}");
         line.push(byte[0].into());
     }
     line
@@ -69,7 +76,7 @@ fn output_and_errors_stay_apart() {
 #[test]
 fn a_reader_who_does_not_read_stops_the_writer_and_nothing_else() {
     let sandbox = Sandbox::minimal();
-    let script = "trap 'exit 9' TERM; head -c 100000000 /dev/zero & echo ready >&2; wait; echo never >&2";
+    let script = "trap 'echo caught >&2; exit 9' TERM; head -c 100000000 /dev/zero & echo ready >&2; wait; echo never >&2";
     let mut child = started(&sandbox, &[], script);
     assert_eq!(read_line(child.stderr.as_mut().unwrap()), "ready\n");
     // The pipe to us fills up; the monitor must go on serving signals, and hold no more than a buffer.
@@ -79,12 +86,19 @@ fn a_reader_who_does_not_read_stops_the_writer_and_nothing_else() {
         let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     };
-    eventually("the pipe is full", || {
-        let waiting = kernel::rustix::io::ioctl_fionread(child.stdout.as_ref().unwrap()).unwrap();
-        (waiting >= 61_440).then_some(())
-    });
+    // Twice, the second time in steps that are smaller than what there is to write.
+    let full = |child: &Child| {
+        eventually("the pipe is full", || {
+            let waiting = kernel::rustix::io::ioctl_fionread(child.stdout.as_ref().unwrap()).unwrap();
+            (waiting >= 61_440).then_some(())
+        });
+    };
+    full(&child);
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 8192]).unwrap();
+    full(&child);
     assert!(resident() < 4096, "{} KiB", resident());
     kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(read_line(child.stderr.as_mut().unwrap()), "caught\n");
     // The trap ends the container; what its first process's children wrote is read out.
     let reader = std::thread::spawn({
         let mut output = child.stdout.take().unwrap();

@@ -309,26 +309,27 @@ fn settings_of_the_kernel_are_the_containers_own_or_refused() {
         assert_eq!(inside.ok(), value, "{name}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), before, "{name} of the host");
     }
-    for (flags, setting) in [
-        (&[][..], "kernel.core_pattern=x"),
-        (&[], "vm.swappiness=1"),
-        (&[], "kernel.domainname=x"),
-        (&[], "fs.file-max=1"),
-        (&["--network", "host"], "net.ipv4.ip_forward=1"),
-        (&["--ipc", "host"], "kernel.msgmax=9000"),
-        (&["--privileged"], "kernel.core_pattern=x"),
+    let (shared, smuggled) = ("it is not namespaced", "characters that no setting needs");
+    for (flags, setting, says) in [
+        (&[][..], "kernel.core_pattern=x", shared),
+        (&[], "vm.swappiness=1", shared),
+        (&[], "kernel.domainname=x", shared),
+        (&[], "fs.file-max=1", shared),
+        (&["--network", "host"], "net.ipv4.ip_forward=1", shared),
+        (&["--ipc", "host"], "kernel.msgmax=9000", shared),
+        (&["--privileged"], "kernel.core_pattern=x", shared),
         // CVE-2022-0811: a second setting behind the first.
-        (&[], "kernel.shm_rmid_forced=1+kernel.core_pattern=|/evil"),
-        (&[], "kernel.shm_rmid_forced=1\nkernel.core_pattern=x"),
-        (&[], "net.../../kernel/core_pattern=x"),
-        (&[], "net.ipv4/../../kernel.core_pattern=x"),
-        (&[], "net.ipv4.no_such_setting=1"),
-        (&[], "net.ipv4.ip_forward=perhaps"),
-        (&[], "net.ipv4.ip_forward"),
+        (&[], "kernel.shm_rmid_forced=1+kernel.core_pattern=|/evil", smuggled),
+        (&[], "kernel.shm_rmid_forced=1\nkernel.core_pattern=x", smuggled),
+        (&[], "net.../../kernel/core_pattern=x", "is not name=value"),
+        (&[], "net.ipv4/../../kernel.core_pattern=x", "is not name=value"),
+        (&[], "net.ipv4.ip_forward", "is not name=value"),
+        (&[], "net.ipv4.no_such_setting=1", "could not set the sysctl"),
+        (&[], "net.ipv4.ip_forward=perhaps", "could not set the sysctl"),
     ] {
         let words = ["run", "--rm", "--sysctl", setting].into_iter().chain(flags.iter().copied());
         let error = sandbox.call(words.chain(["minimal", "true"])).fails(125);
-        assert!(error.contains("sysctl"), "{setting}: {error}");
+        assert!(error.contains("sysctl") && error.contains(says), "{setting}: {error}");
         assert!(sandbox.containers().is_empty());
     }
 }

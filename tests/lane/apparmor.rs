@@ -3,8 +3,9 @@
 
 use std::process::Command;
 
-use serde_json::Value;
 use tests::Sandbox;
+
+use crate::{WAIT, end, start, wall};
 
 /// Loads a profile into the kernel; it stays there until the guest is switched off.
 fn load(sandbox: &Sandbox, name: &str, rules: &str) {
@@ -22,7 +23,7 @@ fn a_profile_refuses_what_it_denies() {
     let ended = sandbox.sh("--security-opt apparmor=lane-passwd", script).ended();
     assert!(ended.out.starts_with("lane-passwd (enforce)\n"), "{ended}");
     assert!(ended.out.contains("root:x:0:") && !ended.out.contains("/bin/sh"), "{ended}");
-    assert!(ended.err.contains("/etc/passwd: Permission denied"), "{ended}");
+    assert!(ended.err.contains("'/etc/passwd': Permission denied"), "{ended}");
     // Without the profile nothing else refuses it.
     assert!(sandbox.sh("", "cat /etc/passwd").ok().contains("/bin/sh"));
 }
@@ -36,7 +37,7 @@ fn a_profile_holds_for_an_ordinary_users_container() {
         .sh("--security-opt apparmor=lane-group", "cat /proc/self/attr/current; cat /etc/group")
         .ended();
     assert!(ended.out.contains("lane-group (enforce)"), "{ended}");
-    assert!(ended.err.contains("/etc/group: Permission denied"), "{ended}");
+    assert!(ended.err.contains("'/etc/group': Permission denied"), "{ended}");
 }
 
 #[test]
@@ -54,15 +55,10 @@ fn walls_tell_the_profile() {
     for (flags, state, evidence) in
         [("--security-opt apparmor=lane-walls", "up", "lane-walls (enforce)"), ("", "absent", "unconfined")]
     {
-        let words = ["run", "--rm", "--name", "labelled"].into_iter().chain(flags.split_whitespace());
-        let mut call =
-            sandbox.call(words.chain(["minimal", "sh", "-c", "echo ready; exec sleep 1000"])).spawn();
-        call.read_until("ready");
-        let walls = sandbox.call(["walls", "--format", "json", "labelled"]).ok();
-        let walls: Value = serde_json::from_str(&walls).unwrap();
-        let row = walls["walls"].as_array().unwrap().iter().find(|row| row["name"] == "label").unwrap();
+        let call = start(&sandbox, flags, WAIT);
+        let row = wall(&sandbox, "label");
         assert_eq!(row["state"], state, "{row}");
         assert!(row["evidence"].as_str().unwrap().contains(evidence), "{row}");
-        sandbox.call(["rm", "--force", "labelled"]).ok();
+        end(call, &sandbox);
     }
 }

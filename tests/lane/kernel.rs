@@ -5,6 +5,8 @@ use std::fs::read_to_string;
 
 use tests::Sandbox;
 
+use crate::{WAIT, end, start, walls};
+
 /// overlayfs takes layers by descriptor since Linux 6.13; before, they are joined by name.
 #[test]
 fn layers_are_joined_and_no_path_of_the_host_shows() {
@@ -20,15 +22,13 @@ fn layers_are_joined_and_no_path_of_the_host_shows() {
 #[test]
 fn joining_layers_leaves_no_mount_on_the_host() {
     let sandbox = Sandbox::minimal();
-    let script = "echo ready; exec sleep 1000";
-    let mut call = sandbox.call(["run", "--rm", "--name", "mounted", "minimal", "sh", "-c", script]).spawn();
-    call.read_until("ready");
+    let call = start(&sandbox, "", WAIT);
     let table = format!("/proc/{}/mounts", call.pid());
     for table in ["/proc/self/mounts", &table] {
         let mounts = read_to_string(table).unwrap();
         assert!(!mounts.contains(sandbox.root().to_str().unwrap()), "{table}: {mounts}");
     }
-    sandbox.call(["rm", "--force", "mounted"]).ok();
+    end(call, &sandbox);
 }
 
 /// execve(2) enters a time namespace since Linux 6.3.
@@ -48,13 +48,9 @@ fn clocks_start_with_the_container() {
 #[test]
 fn no_wall_is_lowered_without_being_asked() {
     let sandbox = Sandbox::minimal();
-    let script = "echo ready; exec sleep 1000";
-    let mut call = sandbox.call(["run", "--rm", "--name", "walled", "minimal", "sh", "-c", script]).spawn();
-    call.read_until("ready");
-    let walls = sandbox.call(["walls", "--format", "json", "walled"]).ok();
-    sandbox.call(["rm", "--force", "walled"]).ok();
-    let walls: serde_json::Value = serde_json::from_str(&walls).unwrap();
-    let lowered: Vec<_> =
-        walls["walls"].as_array().unwrap().iter().filter(|row| row["state"] == "lowered").collect();
+    let call = start(&sandbox, "", WAIT);
+    let walls = walls(&sandbox);
+    end(call, &sandbox);
+    let lowered: Vec<_> = walls.iter().filter(|row| row["state"] == "lowered").collect();
     assert!(lowered.is_empty(), "{lowered:#?}");
 }

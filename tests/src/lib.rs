@@ -9,6 +9,7 @@
 
 mod call;
 mod leftovers;
+mod peers;
 mod rootless;
 mod steps;
 mod waiting;
@@ -18,6 +19,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use call::{Call, Ended};
+pub use peers::{Docker, Podman};
 pub use rootless::Ids;
 pub use steps::{Step, steps};
 pub use waiting::{Background, eventually};

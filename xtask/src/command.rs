@@ -104,7 +104,8 @@ impl Program {
     }
 
     fn title(&self) -> String {
-        let mut words = vec![self.command.get_program().to_string_lossy()];
+        let program = Path::new(self.command.get_program());
+        let mut words = vec![program.file_name().unwrap_or(program.as_os_str()).to_string_lossy()];
         words.extend(self.command.get_args().map(OsStr::to_string_lossy));
         let mut title = words.join(" ");
         if let Some((end, _)) = title.char_indices().nth(TITLE_LENGTH) {
@@ -122,7 +123,7 @@ pub(crate) fn is_installed(name: &str) -> bool {
 }
 
 /// Lines of a failed program's output that are worth repeating.
-const QUOTED_LINES: usize = 30;
+const QUOTED_LINES: usize = 60;
 
 /// Characters of a command line that are worth repeating.
 const TITLE_LENGTH: usize = 160;

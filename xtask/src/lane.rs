@@ -51,8 +51,8 @@ pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<()> {
 /// Runs a selection of tests on `binary`, a bulkhead, and tells what became of each. `profile` is what
 /// the suites are built with: best the binary's own, so that cargo compiles nothing twice.
 ///
-/// Prints each check as it ends: `ok NAME`, `FAILED NAME: why`, `skipped NAME: why`, and what failed
-/// tests wrote. Errors when there is no machine to run on, which is no test's fault.
+/// Prints what failed tests wrote, and a line for each check: `ok NAME`, `FAILED NAME: why`,
+/// `skipped NAME: why`. Errors when there is no machine to run on, which is no test's fault.
 pub(crate) fn run(
     project: &Project,
     binary: &Path,
@@ -70,11 +70,14 @@ pub(crate) fn run(
     let start = Instant::now();
     let mut reader = Reader::default();
     machine.run(&run, &mut |line| {
-        if let Some(told) = reader.hear(line) {
-            println!("{told}");
+        if reader.hear(line) {
+            println!("{:4.0} s {line}", start.elapsed().as_secs_f64());
         }
     })?;
     let totals = reader.finish(suites.len());
+    for line in totals.lines() {
+        println!("{line}");
+    }
     println!("lane {}: ran {:.0} s", kernel.name(), start.elapsed().as_secs_f64());
     Ok(totals)
 }
@@ -183,8 +186,8 @@ impl Asked {
     }
 }
 
-/// The tests of the suite e2e whose outcome depends on the kernel most.
-const SHORT: &str = "smoke:: run_limits::";
+/// The tests of the suite e2e that run in the short selection.
+const SHORT: &str = "smoke::";
 
 #[cfg(test)]
 mod tests {

@@ -75,6 +75,11 @@ Developer commands.
         Side by side with the peers, in one run; the table goes to docs/benchmarks.md.
             cargo xtask bench run
 
+  cargo xtask fuzz [TARGET...] [--seconds N] [--jobs N] [--keep] [--replay]
+        libFuzzer on every parser of bytes from strangers. --keep merges what was found into fuzz/corpus;
+        --replay calls the same functions with what is kept, without libFuzzer.
+            cargo xtask fuzz tar unpack --seconds 120 --jobs 2
+
   cargo xtask lane [--kernel generic|bpo] [--quick] [--all] [--binary FILE] [-- COMMAND...]
         Runs tests, or a command, on a Debian kernel in a machine emulated in software: cgroup v2 alone,
         AppArmor enforcing. Installs nothing. --quick takes the dev profile, --all every suite.

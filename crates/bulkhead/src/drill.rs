@@ -11,6 +11,7 @@ use engine::request::RootAccess;
 use crate::failure::Failure;
 use crate::global::Global;
 use crate::output;
+use crate::palette::{Palette, Style};
 use crate::progress::Progress;
 use crate::run::{Surroundings, isolation, limits};
 
@@ -66,7 +67,7 @@ enum Form {
 pub(crate) fn call(flags: Flags, global: &Global) -> Result<(), Failure> {
     let (form, file) = (flags.format, flags.output.clone());
     let report = if flags.here { here() } else { in_containers(flags, global)? };
-    write(&report, form, file)
+    write(&report, form, file, global.palette())
 }
 
 fn in_containers(flags: Flags, global: &Global) -> Result<Report, Failure> {
@@ -105,7 +106,7 @@ fn here() -> Report {
     ::drill::guess(subject, &findings, &status)
 }
 
-fn write(report: &Report, form: Form, file: Option<PathBuf>) -> Result<(), Failure> {
+fn write(report: &Report, form: Form, file: Option<PathBuf>, palette: Palette) -> Result<(), Failure> {
     let file = file.or_else(|| (form == Form::Html).then(|| PathBuf::from(PAGE)));
     let text = match form {
         Form::Text => report.text(),
@@ -113,10 +114,29 @@ fn write(report: &Report, form: Form, file: Option<PathBuf>) -> Result<(), Failu
         Form::Json => output::json_text(report)?,
     };
     match file.as_deref() {
+        None if form == Form::Text => output::print(&painted(&text, palette)),
         None => output::print(&text),
         Some(path) if path == Path::new("-") => output::print(&text),
         Some(path) => save(path, &text),
     }
+}
+
+/// The headline and the headings stand out, and so does what was not stopped.
+fn painted(text: &str, palette: Palette) -> String {
+    let mut style = Style::Strong;
+    let mut shown = String::with_capacity(text.len());
+    for line in text.lines() {
+        let heading = !line.starts_with(' ');
+        if line.starts_with("Not stopped") {
+            style = Style::Warning;
+        } else if heading {
+            style = Style::Strong;
+        }
+        let named = style == Style::Warning && line.starts_with("  ") && !line.starts_with("   ");
+        shown.push_str(&if heading || named { palette.paint(style, line) } else { line.to_owned() });
+        shown.push('\n');
+    }
+    shown
 }
 
 /// Says where it went: the default name was nobody's choice.

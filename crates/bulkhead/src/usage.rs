@@ -46,11 +46,8 @@ fn headline(error: &Error, verb: Option<&str>) -> String {
             let missing: Vec<&str> = missing.iter().map(|name| without_placeholder(name)).collect();
             format!("`{caller}` needs {}", missing.join(" and "))
         }
-        ErrorKind::ArgumentConflict => {
-            let others = strings(error, ContextKind::PriorArg);
-            let others: Vec<&str> = others.iter().map(|name| without_placeholder(name)).collect();
-            format!("{flag} cannot be used together with {}", others.join(", "))
-        }
+        // The parser names every flag of a group here, be it given or not.
+        ErrorKind::ArgumentConflict => format!("{flag} cannot be used together with what else is given"),
         ErrorKind::MissingSubcommand => format!("`{caller}` needs a verb"),
         ErrorKind::InvalidUtf8 => "a word on the command line is not UTF-8".to_owned(),
         // Kinds that our flags do not lead to; clap's first line says it.
@@ -184,6 +181,12 @@ mod tests {
             ),
             ("bulkhead run -Z x", "`bulkhead run` has no flag -Z", run, 125),
             ("bulkhead run", "`bulkhead run` needs IMAGE", run, 125),
+            (
+                "bulkhead drill --here -u 1 --cap-add ALL x",
+                "--here cannot be used together with what else is given",
+                "hint: `bulkhead drill --help` explains its flags",
+                125,
+            ),
             (
                 "bulkhead run --memory 64x x",
                 r#"--memory: "64x" is not a size: "x" is not a unit, b, k, m, g, t and p are"#,

@@ -158,6 +158,9 @@ unknown  landlock      landlock evidence
     fn for_a_program() {
         let walls = [wall("user", State::Up, &[], None)];
         let want = r#"{"container":"web","id":"ab","walls":[{"name":"user","state":"up","evidence":"user evidence","weakened_by":[],"restore":null}]}"#;
-        assert_eq!(serde_json::to_string(&Walls { container: "web", id: "ab", walls: &walls }).unwrap(), want);
+        assert_eq!(
+            serde_json::to_string(&Walls { container: "web", id: "ab", walls: &walls }).unwrap(),
+            want
+        );
     }
 }

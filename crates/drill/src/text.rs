@@ -64,7 +64,7 @@ fn of(count: Count) -> String {
 }
 
 fn bar(count: Count) -> String {
-    let full = if count.total == 0 { 0 } else { count.stopped * BAR / count.total };
+    let full = (count.stopped * BAR).checked_div(count.total).unwrap_or(0);
     format!("{}{}", "#".repeat(full), ".".repeat(BAR - full))
 }
 

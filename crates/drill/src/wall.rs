@@ -20,6 +20,7 @@ pub enum Wall {
     Rlimits,
     OrdinaryUser,
     ReadOnly,
+    Label,
     PidNamespace,
     IpcNamespace,
     UtsNamespace,
@@ -33,7 +34,7 @@ pub enum Wall {
 
 impl Wall {
     /// All of them, in the order in which a report lists them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::User,
         Self::Capabilities,
         Self::Seccomp,
@@ -47,6 +48,7 @@ impl Wall {
         Self::Rlimits,
         Self::OrdinaryUser,
         Self::ReadOnly,
+        Self::Label,
         Self::PidNamespace,
         Self::IpcNamespace,
         Self::UtsNamespace,
@@ -83,6 +85,7 @@ impl Wall {
             Self::Rlimits => ("rlimits", "bounds on each process"),
             Self::OrdinaryUser => ("ordinary_user", "not even root inside"),
             Self::ReadOnly => ("read_only", "a root file system that cannot be written"),
+            Self::Label => ("label", "a profile of AppArmor"),
             Self::PidNamespace => ("pid_namespace", "processes of its own"),
             Self::IpcNamespace => ("ipc_namespace", "shared memory of its own"),
             Self::UtsNamespace => ("uts_namespace", "a host name of its own"),

@@ -5,6 +5,7 @@
 //! skips the gate does not compile. Signatures, findings and policy join the decision with their own
 //! crates; today it asks where the image came from and whether it fits this machine.
 
+use runtime::seccomp::ForeignAbi;
 use store::Image;
 
 use crate::error::{Error, Result};
@@ -33,12 +34,21 @@ impl Admitted {
     pub fn provenance(&self) -> Provenance {
         self.provenance
     }
+
+    /// Whether its programs enter the kernel by the 32-bit way.
+    pub fn foreign_abi(&self) -> ForeignAbi {
+        if self.image.config.architecture == SECOND_ARCHITECTURE {
+            ForeignAbi::Allowed
+        } else {
+            ForeignAbi::Refused
+        }
+    }
 }
 
 /// Lets `image` through, or says why not.
 pub fn admit(image: Image, provenance: Provenance) -> Result<Admitted> {
     let architecture = image.config.architecture.as_str();
-    if !architecture.is_empty() && architecture != HOST_ARCHITECTURE {
+    if !["", HOST_ARCHITECTURE, SECOND_ARCHITECTURE].contains(&architecture) {
         return Err(Error::Invalid {
             what: format!("the image is for {architecture}"),
             reason: format!("this machine is {HOST_ARCHITECTURE}"),
@@ -60,4 +70,12 @@ const HOST_ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") {
     "arm64"
 } else {
     std::env::consts::ARCH
+};
+/// What this machine runs besides.
+const SECOND_ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") {
+    "386"
+} else if cfg!(target_arch = "aarch64") {
+    "arm"
+} else {
+    HOST_ARCHITECTURE
 };

@@ -137,8 +137,8 @@ fn remove_empty(path: &Path) -> Result<()> {
 fn remove_tree(path: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let parent = kernel::rustix::fs::open(parent, flags, Mode::empty())
-        .told("open the containers' directory")?;
+    let parent =
+        kernel::rustix::fs::open(parent, flags, Mode::empty()).told("open the containers' directory")?;
     store::unpack::remove_tree(parent.as_fd(), name).told("remove the container's directory")
 }
 

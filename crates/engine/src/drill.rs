@@ -49,7 +49,7 @@ impl Engine {
     /// is left out of the comparison, and the report says so.
     pub fn drill(&mut self, request: &DrillRequest, progress: &mut dyn FnMut(DrillStep)) -> Result<Report> {
         let base = self.base(request)?;
-        let mut lifts = lift::available(&self.standing, request.root, self.drilled_user(&base)?);
+        let mut lifts = lift::available(&self.standing, &base, &self.drilled_user(&base)?);
         let total = 2 + 2 * lifts.len();
         let mut attempts = Attempts { engine: self, progress, done: 0, total, failed: Vec::new() };
         let mut runs = Runs {

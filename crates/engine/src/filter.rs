@@ -3,23 +3,25 @@
 
 use kernel::caps::Caps;
 use runtime::cgroup::Resources;
-use runtime::seccomp::{Arch, Call, Policy, Profile, Program, Request, UserNamespace};
+use runtime::seccomp::{Arch, Call, ForeignAbi, Policy, Profile, Program, Request, UserNamespace};
 use runtime::spec::Wall;
 
 use crate::error::{Context, Error, Result};
 use crate::request::{Danger, IsolationRequest, SeccompRequest};
 
-/// The filter for `isolation`, whose container is bounded by `capabilities` and `resources`.
+/// The filter for `isolation`, whose container is bounded by `capabilities` and `resources` and has programs that
+/// enter the kernel as `foreign_abi` says.
 pub(crate) fn choose(
     isolation: &IsolationRequest,
     capabilities: Caps,
     resources: &Resources,
+    foreign_abi: ForeignAbi,
 ) -> Result<Wall<Program>> {
     if let Some(danger) = &isolation.privileged {
         return Ok(Wall::Down(danger.clone()));
     }
     let asked = answered_calls(isolation, resources)?;
-    let request = request_for(isolation, capabilities, &asked);
+    let request = Request { foreign_abi, ..request_for(isolation, capabilities, &asked) };
     let program = match &isolation.seccomp {
         SeccompRequest::Off(danger) => return Ok(Wall::Down(danger.clone())),
         SeccompRequest::Default => Policy::built_in().compile(&request).map_err(refused)?,

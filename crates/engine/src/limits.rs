@@ -46,11 +46,7 @@ impl Missing {
 /// Memory: three quarters of the host's, so that a container that eats it dies inside its own cgroup
 /// before the host's killer looks for a victim. Processes: 2048, as Podman has it. What cannot be had
 /// here is left out (see [`missing`]).
-pub(crate) fn fill_in(
-    resources: &mut Resources,
-    asked: &LimitsRequest,
-    hierarchy: &Hierarchy,
-) -> Result<()> {
+pub(crate) fn fill_in(resources: &mut Resources, asked: &LimitsRequest, hierarchy: &Hierarchy) -> Result<()> {
     let wanted = |said: bool, controller| {
         !said && !unbounded(asked, controller) && hierarchy.lacks(controller).is_none()
     };

@@ -2,6 +2,9 @@
 //! Which walls a request lowers, by the names that `walls` and the drill use.
 
 use crate::prepare::HARD_LIMITS;
+use runtime::seccomp::ForeignAbi;
+
+use crate::admit::Admitted;
 use crate::request::{RunRequest, SeccompRequest};
 
 /// Pairs of a wall's name and the words that lower it.
@@ -58,6 +61,12 @@ pub(crate) fn walls(request: &RunRequest) -> Vec<(String, String)> {
         note("cgroup", danger.reason());
     }
     lowered
+}
+
+/// What the image asks for by being for another machine.
+pub(crate) fn by_image(admitted: &Admitted) -> Option<(String, String)> {
+    let words = format!("an image for {} (opens the 32-bit ABI)", admitted.image().config.architecture);
+    (admitted.foreign_abi() == ForeignAbi::Allowed).then(|| ("seccomp".to_owned(), words))
 }
 
 /// What `--privileged` takes down.

@@ -6,20 +6,22 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use kernel::caps::Caps;
-use kernel::mount::Depth;
-use runtime::cgroup::{DeviceRule, Hierarchy, Resources};
+use runtime::cgroup::{Hierarchy, Resources};
 use runtime::danger::Danger;
 use runtime::spec::{
-    Access, Asked, Device, Durability, Exec, FileOwners, GivenFile, HostNames, IdRange, Init, Marks, Mount,
-    NamespaceChoice, Process, Rlimit, Root, Source, Spec, Stdio, Wall,
+    Access, Asked, Durability, FileOwners, GivenFile, HostNames, IdRange, Init, Marks, NamespaceChoice,
+    Process, Rlimit, Root, Spec, Stdio, Wall,
 };
 
+mod devices;
+mod mounts;
 mod names;
+mod sysctls;
 
 use crate::admit::Admitted;
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::request::{self, MountSource, RunRequest};
+use crate::request::{self, RunRequest};
 use crate::standing::Standing;
 
 /// What the engine decided about the container before its spec is written.
@@ -42,6 +44,7 @@ pub(crate) struct Place<'a> {
 pub(crate) fn prepare(admitted: &Admitted, request: &RunRequest, place: Place<'_>) -> Result<Spec> {
     let config = &admitted.image().config.config;
     held_together(&request.isolation, &place)?;
+    own_ids(&request.isolation, &place)?;
     let hostname = names::host(request, place.id)?;
     let isolation = &request.isolation;
     let capabilities = capabilities(isolation);
@@ -50,16 +53,16 @@ pub(crate) fn prepare(admitted: &Admitted, request: &RunRequest, place: Place<'_
         id: place.id.to_owned(),
         process: process(request, config, &hostname, &place)?,
         root: root(request, &place),
-        mounts: mounts(request)?,
-        devices: devices(&request.files),
+        mounts: mounts::mounts(request)?,
+        devices: devices::nodes(request)?,
         files: given_files(request, &hostname)?,
         shm_size: request.files.shm_size.unwrap_or(DEFAULT_SHM),
         namespaces: namespaces(isolation, &place),
         names: HostNames { host: hostname, domain: names::domain(request)? },
-        sysctls: sysctls(isolation)?,
-        device_rules: device_rules(request)?,
+        sysctls: sysctls::checked(isolation)?,
+        device_rules: devices::rules(request)?,
         capabilities,
-        seccomp: crate::filter::choose(isolation, capabilities, &resources)?,
+        seccomp: crate::filter::choose(isolation, capabilities, &resources, admitted.foreign_abi())?,
         resources,
         landlock: wall(isolation.landlock_off.as_ref().or(isolation.privileged.as_ref())),
         no_new_privileges: wall(isolation.new_privileges.as_ref().or(isolation.privileged.as_ref())),
@@ -83,6 +86,19 @@ fn held_together(isolation: &request::IsolationRequest, place: &Place<'_>) -> Re
         });
     }
     Ok(())
+}
+
+/// The host's ids are the host's root's to give.
+fn own_ids(isolation: &request::IsolationRequest, place: &Place<'_>) -> Result<()> {
+    match (&isolation.userns_host, place.standing) {
+        (Some(_), Standing::Rootless { .. }) => Err(Error::Invalid {
+            what: "--userns host".into(),
+            reason:
+                "an ordinary user has none of the host's ids to give but their own, which root inside has"
+                    .into(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn wall(lowered: Option<&Danger>) -> Wall<()> {
@@ -252,130 +268,6 @@ fn access(access: request::RootAccess) -> Access {
     }
 }
 
-fn mounts(request: &RunRequest) -> Result<Vec<Mount>> {
-    let mut mounts = Vec::new();
-    if request.isolation.ipc_host.is_some() {
-        shared_memory(request, &mut mounts)?;
-    }
-    let asked = mounts.len();
-    for wanted in &request.files.mounts {
-        let mount = mount(wanted)?;
-        if mounts[asked..].iter().any(|other| other.target == mount.target) {
-            return Err(Error::Invalid {
-                what: format!("mount point `{}`", wanted.target),
-                reason: "it is given twice".into(),
-            });
-        }
-        mounts.push(mount);
-    }
-    Ok(mounts)
-}
-
-/// POSIX shared memory and message queues are files, and the host's belong to its IPC namespace.
-fn shared_memory(request: &RunRequest, mounts: &mut Vec<Mount>) -> Result<()> {
-    if request.files.shm_size.is_some() {
-        return Err(Error::Invalid {
-            what: "--shm-size".into(),
-            reason: "with --ipc host, /dev/shm is the host's and keeps its size".into(),
-        });
-    }
-    for place in ["/dev/shm", "/dev/mqueue"] {
-        if Path::new(place).is_dir() {
-            let source = Source::Bind { path: place.into(), depth: Depth::Single };
-            let (access, exec) = (Access::ReadWrite, Exec::Refused);
-            mounts.push(Mount { target: place.into(), source, access, exec, propagation: 0 });
-        }
-    }
-    Ok(())
-}
-
-fn mount(asked: &request::MountRequest) -> Result<Mount> {
-    let target = clean(&asked.target)?;
-    if target == Path::new("/") || target.starts_with("/proc") {
-        return Err(Error::Invalid {
-            what: format!("mount point `{}`", asked.target),
-            reason: "a mount over / or below /proc would replace what the walls rely on (CVE-2015-3631)"
-                .into(),
-        });
-    }
-    let (source, exec) = match &asked.source {
-        MountSource::Bind { source, missing, recursive } => {
-            if *missing == request::Missing::MakeDirectory && !source.exists() {
-                std::fs::create_dir_all(source).map_err(|error| Error::Invalid {
-                    what: format!("making the mount source {}", source.display()),
-                    reason: error.to_string(),
-                })?;
-            }
-            let depth = match recursive {
-                request::Recursive::Yes => Depth::Recursive,
-                request::Recursive::No => Depth::Single,
-            };
-            (Source::Bind { path: source.clone(), depth }, Exec::Allowed)
-        }
-        MountSource::Tmpfs { size, mode, owner } => {
-            (Source::Tmpfs { size: *size, mode: *mode, owner: *owner }, Exec::Refused)
-        }
-    };
-    Ok(Mount {
-        target,
-        source,
-        access: access(asked.access),
-        exec: match asked.exec {
-            Some(request::Exec::Allowed) => Exec::Allowed,
-            Some(request::Exec::Refused) => Exec::Refused,
-            None => exec,
-        },
-        propagation: match asked.propagation {
-            None | Some(request::Propagation::Private | request::Propagation::RPrivate) => 0,
-            Some(request::Propagation::Slave | request::Propagation::RSlave) => kernel::mount::SLAVE,
-            Some(request::Propagation::Shared | request::Propagation::RShared) => kernel::mount::SHARED,
-        },
-    })
-}
-
-/// An absolute path without `.`, `..` and doubled slashes.
-fn clean(path: &str) -> Result<PathBuf> {
-    let mut clean = PathBuf::from("/");
-    if !path.starts_with('/') {
-        return Err(Error::Invalid {
-            what: format!("mount point `{path}`"),
-            reason: "it must be an absolute path".into(),
-        });
-    }
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                return Err(Error::Invalid {
-                    what: format!("mount point `{path}`"),
-                    reason: "it must not contain `..`".into(),
-                });
-            }
-            name => clean.push(name),
-        }
-    }
-    Ok(clean)
-}
-
-fn devices(files: &request::FilesRequest) -> Vec<Device> {
-    files
-        .devices
-        .iter()
-        .map(|device| Device { source: device.source.clone(), target: device.target.clone().into() })
-        .collect()
-}
-
-fn device_rules(request: &RunRequest) -> Result<Vec<DeviceRule>> {
-    if request.isolation.privileged.is_some() || request.isolation.all_devices.is_some() {
-        return Ok(vec![DeviceRule::ALL]);
-    }
-    let mut rules = runtime::cgroup::default_devices();
-    for device in &request.files.devices {
-        rules.push(DeviceRule::for_node(&device.source, &device.access)?);
-    }
-    Ok(rules)
-}
-
 fn given_files(request: &RunRequest, hostname: &str) -> Result<Vec<GivenFile>> {
     let host_network = request.isolation.network_host.is_some();
     let hosts = if host_network { host_file("/etc/hosts")? } else { hosts(hostname) };
@@ -438,32 +330,6 @@ impl Standing {
     }
 }
 
-fn sysctls(isolation: &request::IsolationRequest) -> Result<Vec<(String, String)>> {
-    for (name, value) in &isolation.sysctls {
-        let namespaced = (name.starts_with("net.") && isolation.network_host.is_none())
-            || (IPC_SYSCTLS.contains(&name.as_str()) || name.starts_with("fs.mqueue."))
-                && isolation.ipc_host.is_none();
-        if !namespaced {
-            return Err(Error::Invalid {
-                what: format!("--sysctl {name}"),
-                reason: "it is not namespaced (or its namespace is shared with the host), so it would change the host".into(),
-            });
-        }
-        let plain =
-            |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t');
-        let dotted = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-            && !name.contains("..");
-        // CVE-2022-0811: a value that smuggles a second setting.
-        if !dotted || !plain(value) || value.contains(['+', '=']) {
-            return Err(Error::Invalid {
-                what: format!("--sysctl {name}={value}"),
-                reason: "name or value has characters that no setting needs".into(),
-            });
-        }
-    }
-    Ok(isolation.sysctls.clone())
-}
-
 pub(crate) fn resources(request: &RunRequest, hierarchy: &Hierarchy) -> Result<Resources> {
     let mut resources = request.limits.resources.clone();
     limits::fill_in(&mut resources, &request.limits, hierarchy)?;
@@ -513,14 +379,3 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 const DEFAULT_RLIMITS: [(&str, u64, u64); 2] = [("nofile", 1024, HARD_LIMITS[0].1), ("core", 0, 0)];
 /// What a default container's hard limits are at most.
 pub(crate) const HARD_LIMITS: [(&str, u64); 2] = [("nofile", 524_288), ("core", 0)];
-/// ipc_namespaces(7).
-const IPC_SYSCTLS: [&str; 8] = [
-    "kernel.msgmax",
-    "kernel.msgmnb",
-    "kernel.msgmni",
-    "kernel.sem",
-    "kernel.shmall",
-    "kernel.shmmax",
-    "kernel.shmmni",
-    "kernel.shm_rmid_forced",
-];

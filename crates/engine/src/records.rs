@@ -418,7 +418,10 @@ mod tests {
         let mut first = record(dir.path(), &"a".repeat(64), "web");
         records.insert(&mut first, &records.turn().unwrap()).unwrap();
         let mut second = record(dir.path(), &"b".repeat(64), "web");
-        assert!(matches!(records.insert(&mut second, &records.turn().unwrap()), Err(Error::NameInUse { .. })));
+        assert!(matches!(
+            records.insert(&mut second, &records.turn().unwrap()),
+            Err(Error::NameInUse { .. })
+        ));
         assert_eq!(records.find("aaa").unwrap().name, "web");
         assert!(matches!(records.find("abc"), Err(Error::NoSuchContainer { .. })));
         assert!(matches!(records.find("../names/web"), Err(Error::NoSuchContainer { .. })));

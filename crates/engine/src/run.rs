@@ -29,7 +29,7 @@ impl Engine {
         let image = self.existing(&request.image)?;
         clock.stamp("image found");
         let admitted = admit::admit(image, Provenance::LoadedHere)?;
-        let mut berth = self.reserve(request, admitted.image())?;
+        let mut berth = self.reserve(request, &admitted)?;
         drop(hold);
         clock.stamp("name and ids reserved");
         let lived = self.live(&mut berth, admitted, request, streams, clock);
@@ -71,7 +71,8 @@ impl Engine {
     }
 
     /// Takes a directory, a name and a range of ids.
-    fn reserve(&mut self, request: &RunRequest, image: &Image) -> Result<Berth> {
+    fn reserve(&mut self, request: &RunRequest, admitted: &Admitted) -> Result<Berth> {
+        let image = admitted.image();
         let id = name::new_id()?;
         let name = match &request.name {
             Some(name) => checked_name(name)?,
@@ -91,7 +92,7 @@ impl Engine {
             command: prepare::command(request, &image.config.config)?.join(" "),
             cgroups: self.hierarchy.places(&id),
             removed_afterwards: request.afterwards == Afterwards::Remove,
-            details: self.details(request)?,
+            details: self.details(request, admitted)?,
         };
         let home = self.register(&mut record, request)?;
         let berth = Berth { record, home };
@@ -122,12 +123,12 @@ impl Engine {
         }
     }
 
-    fn details(&self, request: &RunRequest) -> Result<Details> {
+    fn details(&self, request: &RunRequest, admitted: &Admitted) -> Result<Details> {
         let resources = prepare::resources(request, &self.hierarchy)?;
         let bounds = Bounds { memory: resources.memory_max, pids: resources.pids_max };
         Ok(Details {
             labels: request.labels.clone(),
-            lowered: lowered::walls(request),
+            lowered: lowered::walls(request).into_iter().chain(lowered::by_image(admitted)).collect(),
             absent: self.absent_walls(request),
             bounds,
             workdir: request.process.workdir.clone().unwrap_or_default(),

@@ -44,7 +44,8 @@ pub(crate) fn take() -> Result<Standing> {
 
 /// Root of a user namespace that somebody else made, as in `unshare --map-root-user`.
 fn inside(count: u32) -> Result<Standing> {
-    kernel::fork::unshare(Namespaces::MOUNT).map_err(|error| lacking("a mount namespace of its own", &error))?;
+    kernel::fork::unshare(Namespaces::MOUNT)
+        .map_err(|error| lacking("a mount namespace of its own", &error))?;
     let notice = (count == 1).then(|| single("this user namespace maps one id"));
     Ok(Standing::Rootless { count: count.min(crate::prepare::RANGE), notice })
 }
@@ -95,16 +96,16 @@ fn standing(mapper: i32, ranges: Option<Ranges>, uid: u32, gid: u32) -> Result<S
         (HALF_MAPPED, _) => {
             return Err(Error::HostLacks {
                 what: "a range of group ids for you".into(),
-                reason: "newuidmap took your range of user ids, but newgidmap refused that of group ids".into(),
+                reason: "newuidmap took your range of user ids, but newgidmap refused that of group ids"
+                    .into(),
                 remedy: "have /etc/subgid say what /etc/subuid says, and newgidmap be set-uid root".into(),
             });
         }
         _ => {}
     }
     // Without ranges or their helper programs a user may still map the one id that is theirs.
-    let write = |file: &str, text: String| {
-        std::fs::write(format!("/proc/self/{file}"), text).told("map your own id")
-    };
+    let write =
+        |file: &str, text: String| std::fs::write(format!("/proc/self/{file}"), text).told("map your own id");
     write("setgroups", "deny".into())?;
     write("uid_map", format!("0 {uid} 1"))?;
     write("gid_map", format!("0 {gid} 1"))?;

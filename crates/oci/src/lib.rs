@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod date;
+pub mod descriptor;
 pub mod digest;
 pub mod json;
 pub mod manifest;
@@ -14,8 +15,9 @@ pub mod reference;
 pub mod size;
 
 pub use config::ImageConfig;
+pub use descriptor::Descriptor;
 pub use digest::{Digest, Hasher};
-pub use manifest::{Descriptor, Index, Manifest};
+pub use manifest::{Index, Manifest};
 pub use reference::Reference;
 
 /// Why a text is not what it should be.
@@ -56,3 +58,5 @@ pub fn shown(text: &str) -> String {
     let short: String = text.chars().take(100).flat_map(char::escape_default).collect();
     if text.chars().count() > 100 { format!("{short}...") } else { short }
 }
+
+pub(crate) fn mutant(name: &str) -> bool { std::env::var("MUTANT").is_ok_and(|m| m == name) }

@@ -212,7 +212,7 @@ impl Jail<'_> {
         let process = &self.spec.process;
         let user = user::look_up(self.tree()?.root(), &process.user, &process.groups)?;
         if let Wall::Up(range) = self.spec.namespaces.user {
-            user.check_range(range.count)?;
+            user.check_range(range)?;
         }
         self.user = Some(user);
         Ok(())

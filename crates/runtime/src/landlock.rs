@@ -14,7 +14,7 @@
 
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetError, Scope,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
 use crate::error::{Error, Result};
@@ -26,11 +26,14 @@ use crate::error::{Error, Result};
 pub(crate) fn restrict() -> Result<()> {
     let root = open("/")?;
     let dev = open("/dev")?;
-    build(root, dev).map_err(|error| refused(error.to_string()))
+    match build(root, dev).map_err(|error| refused(error.to_string()))? {
+        RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
+        RulesetStatus::NotEnforced => Err(refused("the kernel enforces nothing of it".into())),
+    }
 }
 
-fn build(root: PathFd, dev: PathFd) -> Result<(), RulesetError> {
-    Ruleset::default()
+fn build(root: PathFd, dev: PathFd) -> Result<RulesetStatus, RulesetError> {
+    let domain = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::MakeChar | AccessFs::MakeBlock)?
         .set_compatibility(CompatLevel::BestEffort)
@@ -41,7 +44,7 @@ fn build(root: PathFd, dev: PathFd) -> Result<(), RulesetError> {
         .add_rule(PathBeneath::new(dev, AccessFs::IoctlDev))?
         .no_new_privs(false)
         .restrict_self()?;
-    Ok(())
+    Ok(domain.ruleset)
 }
 
 fn open(path: &str) -> Result<PathFd> {

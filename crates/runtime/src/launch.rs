@@ -19,11 +19,11 @@ use crate::confine::{self, Jail};
 use crate::error::{Error, Result, Step};
 use crate::mounts::Sources;
 use crate::plan::{self, Operation, StagedFile};
-use crate::{nodes, rlimit, rootfs};
 use crate::spec::{Asked, FileOwners, IdRange, Source, Spec, Stdio, Wall};
 use crate::stage::Stage;
 use crate::view::View;
 use crate::wire::{self, Report};
+use crate::{nodes, rlimit, rootfs};
 
 /// A container whose program runs.
 #[derive(Debug)]
@@ -117,8 +117,8 @@ fn start(
     map_binds(&sources, user_namespace.as_ref());
     let root = rootfs::mount(&spec.root, user_namespace.as_ref().map(AsFd::as_fd))?;
     clock.stamp("root file system mounted");
-    tell(&ours, Some(root.as_fd()), clock)?;
-    drop((root, sources));
+    tell(&ours, Some(root.tree.as_fd()), clock)?;
+    drop((root, sources)); // While the child is busy with its mounts: unmounting clones takes time.
     meanwhile(child.get().pid);
     let heard = listen(&ours, clock)?;
     if let (Some(view), Some(listener)) = (&mut view, heard.listener) {
@@ -199,11 +199,16 @@ fn map_ids(spec: &Spec, child: &Child) -> Result<()> {
     Ok(())
 }
 
-/// Says how early the host's memory killer is to take the container.
+/// Says how early the host's memory killer is to take the container: never later than it would have
+/// taken us, which few may ask for.
 fn offer_to_memory_killer(spec: &Spec, child: &Child) -> Result<()> {
     let Some(score) = spec.process.oom_score_adj else { return Ok(()) };
     let step = || format!("set the container's oom_score_adj to {score}");
     let path = format!("/proc/{}/oom_score_adj", child.pid);
+    let inherited = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<i32>().ok());
+    if inherited.is_some_and(|inherited| inherited >= score) {
+        return Ok(());
+    }
     let file = kernel::rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).step(step)?;
     kernel::rustix::io::write(&file, score.to_string().as_bytes()).step(step).map(drop)
 }
@@ -278,14 +283,15 @@ fn open_sources(spec: &Spec, operations: &[Operation], stage: OwnedFd) -> Result
         binds.push(match &mount.source {
             Source::Bind { path, depth } => {
                 let locked = mount::NOSUID | mount::NODEV | mount::RDONLY;
-                Some(open_bind(path, *depth, attributes_of(operations, index).unwrap_or(locked))?)
+                let attributes = attributes_of(operations, index).unwrap_or(locked);
+                Some(open_bind(path, *depth, attributes, mount.propagation)?)
             }
             Source::Tmpfs { .. } => None,
         });
     }
     for (path, place) in [("/proc", plan::HOST_PROC), ("/sys", plan::HOST_SYS)] {
         let wanted = attributes_of(operations, spec.mounts.len() + place);
-        binds.push(wanted.map(|set| open_bind(Path::new(path), Depth::Single, set)).transpose()?);
+        binds.push(wanted.map(|set| open_place_of_host(Path::new(path), set)).transpose()?);
     }
     let mut devices = Vec::new();
     for (at, operation) in operations.iter().enumerate() {
@@ -310,15 +316,28 @@ fn attributes_of(operations: &[Operation], wanted: usize) -> Option<u64> {
     })
 }
 
-fn open_bind(path: &Path, depth: Depth, attributes: u64) -> Result<OwnedFd> {
+/// The host's own proc or sysfs, without what is mounted on it where that can be left behind: what an
+/// ordinary user may not unmount comes along (mount_namespaces(7)), and is as read-only as the rest.
+fn open_place_of_host(path: &Path, attributes: u64) -> Result<OwnedFd> {
+    match open_bind(path, Depth::Single, attributes, 0) {
+        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::INVAL => {
+            open_bind(path, Depth::Recursive, attributes, 0)
+        }
+        other => other,
+    }
+}
+
+/// Propagation counts here and not later: what is private once has no host to follow.
+fn open_bind(path: &Path, depth: Depth, attributes: u64, propagation: u64) -> Result<OwnedFd> {
     let tree = match mount::clone_tree(CWD, path, depth) {
         Err(error) if matches!(error.errno, kernel::Errno::NOENT | kernel::Errno::NOTDIR) => {
             return Err(Error::SourceMissing { what: "mount source", path: path.to_owned() });
         }
         other => other.step(|| format!("open the mount source {}", path.display()))?,
     };
-    let private = Attributes { set: attributes, propagation: mount::PRIVATE, ..Attributes::default() };
-    mount::set_attributes(tree.as_fd(), &private, depth)
+    let propagation = if propagation == 0 { mount::PRIVATE } else { propagation };
+    let protected = Attributes { set: attributes, propagation, ..Attributes::default() };
+    mount::set_attributes(tree.as_fd(), &protected, depth)
         .step(|| format!("protect the mount {}", path.display()))?;
     Ok(tree)
 }

@@ -79,9 +79,7 @@ impl Tree {
             Operation::Given { index, target, attributes, missing } => {
                 self.bind_given(*index, target, *attributes, *missing)
             }
-            Operation::Bind { index, target, propagation, .. } => {
-                self.bind_source(*index, target, *propagation)
-            }
+            Operation::Bind { index, target, .. } => self.bind_source(*index, target),
             Operation::Hide(path) => self.hide(path),
             Operation::ReadOnly(path) => self.make_read_only(path),
             Operation::Sysctl { name, value } => self.write_sysctl(name, value),
@@ -271,7 +269,7 @@ impl Tree {
         mount::attach(tree.as_fd(), place.as_fd()).step(|| format!("bind {}", target.display()))
     }
 
-    fn bind_source(&mut self, index: usize, target: &Path, propagation: u64) -> Result<()> {
+    fn bind_source(&mut self, index: usize, target: &Path) -> Result<()> {
         let Some(tree) = self.sources.binds.get_mut(index).and_then(Option::take) else {
             return Err(Error::SourceMissing { what: "mount source", path: target.to_owned() });
         };
@@ -279,11 +277,6 @@ impl Tree {
             FileType::Directory => self.targets.directory(target)?,
             _ => self.targets.file(target)?,
         };
-        if propagation != 0 {
-            let attributes = Attributes { propagation, ..Attributes::default() };
-            mount::set_attributes(tree.as_fd(), &attributes, Depth::Recursive)
-                .step(|| format!("set the propagation of {}", target.display()))?;
-        }
         mount::attach(tree.as_fd(), place.as_fd()).step(|| format!("bind {}", target.display()))?;
         self.remember(target, tree)
     }

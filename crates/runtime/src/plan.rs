@@ -62,8 +62,6 @@ pub enum Operation {
         target: PathBuf,
         /// `MOUNT_ATTR_*`.
         attributes: u64,
-        /// `MS_*`, or zero for private.
-        propagation: u64,
     },
     /// Covered by an empty file or directory.
     Hide(PathBuf),
@@ -115,7 +113,10 @@ pub fn mounts(spec: &Spec, staged: &[PathBuf], given: usize) -> Vec<Operation> {
     }));
     plan.extend(user_mounts(&spec.mounts));
     if let Wall::Up(()) = spec.masks {
-        plan.extend(HIDDEN_PATHS.iter().map(|(path, _)| Operation::Hide(PathBuf::from(path))));
+        // What the view covers with a file of its own needs no empty one below that.
+        let covered = |path: &str| staged.iter().skip(given).any(|target| target == Path::new(path));
+        let hidden = HIDDEN_PATHS.iter().filter(|(path, _)| !covered(path));
+        plan.extend(hidden.map(|(path, _)| Operation::Hide(PathBuf::from(path))));
         plan.extend(READ_ONLY_PATHS.iter().map(|(path, _)| Operation::ReadOnly(PathBuf::from(path))));
     }
     // After the read-only paths: boot_id and core_pattern lie below /proc/sys.
@@ -142,7 +143,6 @@ fn proc_and_sys(spec: &Spec) -> Vec<Operation> {
             index: spec.mounts.len() + HOST_PROC,
             target: "/proc".into(),
             attributes: locked,
-            propagation: 0,
         }),
         _ => list.push(new("/proc", "proc", &[], locked)),
     }
@@ -154,7 +154,6 @@ fn proc_and_sys(spec: &Spec) -> Vec<Operation> {
             index: spec.mounts.len() + HOST_SYS,
             target: "/sys".into(),
             attributes: locked | sysfs_access(spec),
-            propagation: 0,
         }),
     }
     list.push(Operation::Cgroups);
@@ -242,12 +241,7 @@ fn user_mount(index: usize, mount: &Mount) -> Operation {
         attributes |= NOEXEC;
     }
     match &mount.source {
-        Source::Bind { .. } => Operation::Bind {
-            index,
-            target: mount.target.clone(),
-            attributes,
-            propagation: mount.propagation,
-        },
+        Source::Bind { .. } => Operation::Bind { index, target: mount.target.clone(), attributes },
         Source::Tmpfs { size, mode, owner: (user, group) } => {
             let mut options = Vec::new();
             let mut set = |key: &str, value: Option<String>| {

@@ -65,7 +65,7 @@ pub(crate) fn under_default_nproc<T>(limits: &[Rlimit], make: impl FnOnce() -> T
     let before = getrlimit(Resource::Nproc);
     let lower = before.current.map_or(*most, |current| current.min(*most));
     let step = || "bound the container's processes";
-    setrlimit(Resource::Nproc, Pair { current: Some(lower), ..before.clone() }).step(step)?;
+    setrlimit(Resource::Nproc, Pair { current: Some(lower), ..before }).step(step)?;
     let made = make();
     setrlimit(Resource::Nproc, before).step(step)?;
     Ok(made)

@@ -34,22 +34,40 @@ pub(crate) fn make_writable(root: &Root, owner: (u32, u32)) -> Result<()> {
     Ok(())
 }
 
-/// Mounts `root` with the layers mapped through `id_map`, when given. The result is detached.
-pub(crate) fn mount(root: &Root, id_map: Option<BorrowedFd<'_>>) -> Result<OwnedFd> {
+/// A root file system and the clones of directories that it was joined from.
+///
+/// To close a detached clone is to unmount it, for which the kernel waits until no processor can be
+/// looking at it. It is done with when there is nothing better to do.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    /// Detached.
+    pub(crate) tree: OwnedFd,
+    _clones: Vec<OwnedFd>,
+}
+
+/// Mounts `root` with the layers mapped through `id_map`, when given.
+pub(crate) fn mount(root: &Root, id_map: Option<BorrowedFd<'_>>) -> Result<Joined> {
     if root.layers.is_empty() || root.layers.len() > MAX_LAYERS {
         return Err(Error::Refused {
             what: format!("an image of {} layers", root.layers.len()),
             reason: format!("overlayfs joins 1 to {MAX_LAYERS}"),
         });
     }
-    let layers = root.layers.iter().map(|path| layer(path, id_map)).collect::<Result<Vec<_>>>()?;
-    match by_descriptor(root, &layers) {
+    let mut layers = root.layers.iter().map(|path| layer(path, id_map)).collect::<Result<Vec<_>>>()?;
+    let writable = detached(&root.writable)?;
+    let tree = join(root, &layers, &writable)?;
+    layers.push(writable);
+    Ok(Joined { tree, _clones: layers })
+}
+
+fn join(root: &Root, layers: &[OwnedFd], writable: &OwnedFd) -> Result<OwnedFd> {
+    match by_descriptor(root, layers, writable) {
         // Linux before 6.5 knows no such kind of option.
         Err(Error::Step { source, .. }) if source.errno == kernel::Errno::OPNOTSUPP => {
-            named::join(root, &layers)
+            named::join(root, layers)
         }
         // Linux before 6.13 takes no layer that way; a later one may mean something else.
-        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::INVAL => named::join(root, &layers)
+        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::INVAL => named::join(root, layers)
             .map_err(|error| Error::Child {
                 step: "join the image's layers".into(),
                 cause: format!("by descriptor: {source}; by name: {error}"),
@@ -58,10 +76,9 @@ pub(crate) fn mount(root: &Root, id_map: Option<BorrowedFd<'_>>) -> Result<Owned
     }
 }
 
-fn by_descriptor(root: &Root, layers: &[OwnedFd]) -> Result<OwnedFd> {
-    let writable = detached(&root.writable)?;
-    let upper = beneath(&writable, UPPER)?;
-    let work = beneath(&writable, WORK)?;
+fn by_descriptor(root: &Root, layers: &[OwnedFd], writable: &OwnedFd) -> Result<OwnedFd> {
+    let upper = beneath(writable, UPPER)?;
+    let work = beneath(writable, WORK)?;
     let mut options: Vec<FsOption<'_>> =
         layers.iter().map(|layer| FsOption::Fd("lowerdir+", layer.as_fd())).collect();
     options.push(FsOption::Fd("upperdir", upper.as_fd()));

@@ -39,7 +39,7 @@ impl Stage {
             | MountAttrFlags::MOUNT_ATTR_NODEV
             | MountAttrFlags::MOUNT_ATTR_NOEXEC;
         let options =
-            [FsOption::Text("mode", "755"), FsOption::Text("size", "4m"), FsOption::Text("nr_inodes", "256")];
+            [FsOption::Text("mode", "755"), FsOption::Text("size", "4m"), FsOption::Text("nr_inodes", "4096")];
         let tree = mount::new_filesystem("tmpfs", &options, attributes).step(step)?;
         let create = |name: &str, mode: u32| {
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;

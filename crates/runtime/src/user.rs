@@ -11,6 +11,7 @@ use std::io::Read;
 use kernel::Root;
 
 use crate::error::{Error, Result, Step};
+use crate::spec::{FileOwners, IdRange};
 
 /// Who the first process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,15 +27,17 @@ pub struct User {
 }
 
 impl User {
-    /// Refuses ids that a container of `count` ids does not have.
-    pub fn check_range(&self, count: u32) -> Result<()> {
+    /// Refuses ids that a container of these ids does not have.
+    pub fn check_range(&self, IdRange { count, files, .. }: IdRange) -> Result<()> {
+        let remedy = match files {
+            FileOwners::Mapped => "; --userns host has all of the host's",
+            // An ordinary user has no more to give.
+            FileOwners::Outer => "",
+        };
         let ids = [("user", self.uid)].into_iter().chain(self.groups.iter().map(|&gid| ("group", gid)));
         for (what, id) in ids {
             if id >= count {
-                let reason = format!(
-                    "the container has the ids 0 to {}; --userns host has all of the host's",
-                    count.saturating_sub(1)
-                );
+                let reason = format!("the container has the ids 0 to {}{remedy}", count.saturating_sub(1));
                 return Err(Error::Refused { what: format!("{what} id {id}"), reason });
             }
         }
@@ -217,9 +220,10 @@ mod tests {
             let more: Vec<String> = more.iter().map(|&name| name.to_owned()).collect();
             resolve(wanted, &more, PASSWD, GROUP).unwrap()
         };
-        assert!(user("65535:65535", &[]).check_range(65_536).is_ok());
+        let range = IdRange { first: 0, count: 65_536, files: FileOwners::Outer };
+        assert!(user("65535:65535", &[]).check_range(range).is_ok());
         for beyond in [user("65536", &[]), user("0:65536", &[]), user("0", &["70000"])] {
-            assert!(matches!(beyond.check_range(65_536), Err(Error::Refused { .. })), "{beyond:?}");
+            assert!(matches!(beyond.check_range(range), Err(Error::Refused { .. })), "{beyond:?}");
         }
     }
 

@@ -11,7 +11,7 @@ mod spool;
 
 use std::path::Path;
 
-use oci::manifest::Compression;
+use oci::descriptor::Compression;
 use oci::{Digest, Reference};
 
 use crate::database::Row;

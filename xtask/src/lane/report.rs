@@ -13,6 +13,14 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
+    /// One line for each check: `ok NAME`, `FAILED NAME: why`, `skipped NAME: why`.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        let passed = self.passed.iter().map(|name| format!("ok {name}"));
+        let skipped = self.skipped.iter().map(|(name, why)| format!("skipped {name}: {why}"));
+        let failed = self.failed.iter().map(|(name, why)| format!("FAILED {name}: {why}"));
+        passed.chain(skipped).chain(failed)
+    }
+
     /// `12 passed, 0 failed, 1 skipped`.
     pub(crate) fn line(&self) -> String {
         format!("{} passed, {} failed, {} skipped", self.passed.len(), self.failed.len(), self.skipped.len())
@@ -26,32 +34,35 @@ pub(super) struct Reader {
     totals: Totals,
     /// Whose panic message is being read.
     panicked: Option<String>,
+    /// Whether libtest is repeating what failed tests wrote.
+    repeating: bool,
     /// How many suites said how they ended.
     ended: usize,
 }
 
 impl Reader {
-    /// Takes in one line; gives what to print for it, if anything.
-    pub(super) fn hear(&mut self, line: &str) -> Option<String> {
+    /// Takes in one line; says whether it is worth printing: what failed tests wrote is.
+    pub(super) fn hear(&mut self, line: &str) -> bool {
         if let Some(suite) = line.strip_prefix("lane: suite ") {
             suite.clone_into(&mut self.suite);
-        } else if let Some(skipped) = line.strip_prefix("lane: skipped ") {
-            return self.skipped(skipped);
-        } else if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... ok")) {
-            self.totals.passed.push(self.full(name));
-            return None;
-        } else if let Some(name) =
-            line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"))
-        {
-            let name = self.full(name);
-            self.totals.failed.push((name.clone(), "it gave no reason".into()));
-            return Some(format!("FAILED {name}"));
+            return true;
+        }
+        if let Some(skipped) = line.strip_prefix("lane: skipped ") {
+            self.skipped(skipped);
+        } else if let Some((name, outcome)) = outcome(line) {
+            match outcome {
+                Outcome::Ok => self.totals.passed.push(self.full(name)),
+                Outcome::Failed => self.totals.failed.push((self.full(name), "it gave no reason".into())),
+            }
         } else if line.starts_with("test result: ") {
             self.ended += 1;
-            return None;
+            self.repeating = false;
+        } else {
+            self.repeating |= line == "failures:";
+            self.reason(line);
+            return self.repeating;
         }
-        self.reason(line);
-        None
+        false
     }
 
     /// The totals of `suites` suites. One that did not end has failed as a whole.
@@ -64,12 +75,11 @@ impl Reader {
     }
 
     /// A test that was skipped has passed as far as libtest knows.
-    fn skipped(&mut self, text: &str) -> Option<String> {
-        let (name, why) = text.split_once(": ")?;
+    fn skipped(&mut self, text: &str) {
+        let (name, why) = text.split_once(": ").unwrap_or((text, ""));
         let name = self.full(name);
         self.totals.passed.retain(|passed| *passed != name);
-        self.totals.skipped.push((name.clone(), why.to_owned()));
-        None
+        self.totals.skipped.push((name, why.to_owned()));
     }
 
     /// The line after `thread 'NAME' panicked at` is the reason.
@@ -88,6 +98,22 @@ impl Reader {
 
     fn full(&self, name: &str) -> String {
         format!("{}::{name}", self.suite)
+    }
+}
+
+/// What libtest says of one test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Ok,
+    Failed,
+}
+
+fn outcome(line: &str) -> Option<(&str, Outcome)> {
+    let (name, outcome) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+    match outcome {
+        "ok" => Some((name, Outcome::Ok)),
+        "FAILED" => Some((name, Outcome::Failed)),
+        _ => None,
     }
 }
 

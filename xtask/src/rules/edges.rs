@@ -46,8 +46,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("drill", &["kernel"]),
     ("oci", &[]),
     ("kernel", &[]),
-    // The suites know the binary from outside, and the kernel.
-    ("tests", &["kernel"]),
+    // The suites know the binary from outside, the kernel, and the words of the specifications.
+    ("tests", &["oci", "kernel"]),
     ("xtask", &[]),
     // Each parser of bytes that somebody else made.
     ("fuzz-targets", &["runtime", "store", "oci", "kernel"]),

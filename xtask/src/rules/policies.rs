@@ -14,14 +14,8 @@ fn every_policy_entry_has_a_reason() {
             continue;
         }
         let policy: Table = std::fs::read_to_string(&file).unwrap().parse().unwrap();
-        for (section, value) in &policy {
-            for (place, entry) in value.as_array().into_iter().flatten().enumerate() {
-                entries += 1;
-                if !has_reason(entry) {
-                    without.push(format!("{}: [[{section}]] number {}", file.display(), place + 1));
-                }
-            }
-        }
+        entries += policy.values().filter_map(Value::as_array).map(Vec::len).sum::<usize>();
+        without.extend(unreasoned(&policy).map(|entry| format!("{}: {entry}", file.display())));
     }
     assert!(entries > 50, "the policies were not found: {entries} entries");
     none("entries without a reason", &without);
@@ -40,6 +34,24 @@ fn every_exception_to_a_ban_has_a_reason() {
         );
     }
     none("exceptions without a reason", &without);
+}
+
+#[test]
+fn an_entry_without_a_reason_is_found() {
+    let policy: Table =
+        "[[hide]]\nreason = 'disks of the host'\n[[hide]]\nreason = 'no'\n[[show]]\npath = '/x'"
+            .parse()
+            .unwrap();
+    assert_eq!(unreasoned(&policy).collect::<Vec<_>>(), ["[[hide]] number 2", "[[show]] number 1"]);
+}
+
+/// The entries of the policy that lack a reason.
+fn unreasoned(policy: &Table) -> impl Iterator<Item = String> {
+    policy.iter().flat_map(|(section, value)| {
+        let entries = value.as_array().into_iter().flatten().enumerate();
+        let without = entries.filter(|(_, entry)| !has_reason(entry));
+        without.map(move |(place, _)| format!("[[{section}]] number {}", place + 1))
+    })
 }
 
 fn has_reason(entry: &Value) -> bool {

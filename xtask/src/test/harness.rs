@@ -65,7 +65,7 @@ impl Harness {
             program = program.env(name, value);
         }
         let mut transcript = Transcript::default();
-        let patience = Patience { limit: self.limit, grace: GRACE };
+        let patience = Patience { limit: self.limit.min(run.remaining()), grace: GRACE };
         let (end, errors) = listen(program, patience, &mut |line| {
             transcript.read(line);
             if let Some(name) = failed_now(line) {

@@ -7,13 +7,18 @@ use super::tally::Totals;
 use crate::failure::Result;
 
 pub(super) fn format(run: &mut Run) -> Result<Totals> {
-    run.project.cargo(["fmt", "--all", "--check", "--", "--color=never"]).run_quietly()?;
+    // The fuzzers are a workspace of their own.
+    for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
+        let format = run.project.cargo(["fmt", "--all", "--check", "--manifest-path", manifest]);
+        format.args(&["--", "--color=never"]).run_quietly()?;
+    }
     Ok(Totals::pass())
 }
 
 /// Every target of every crate, and no warning.
 pub(super) fn clippy(run: &mut Run) -> Result<Totals> {
-    let clippy = run.project.cargo(["clippy", "--quiet", "--workspace", "--all-targets"]);
+    let clippy =
+        run.project.cargo(["clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--keep-going"]);
     clippy.args(&["--", "--deny=warnings"]).run_quietly()?;
     Ok(Totals::pass())
 }
@@ -27,6 +32,8 @@ pub(super) fn documentation(run: &mut Run) -> Result<Totals> {
 
 /// Licences, duplicates, sources, advisories: one test each.
 pub(super) fn deny(run: &mut Run) -> Result<Totals> {
+    // The checks also look at crates for other systems, which no build here has fetched.
+    run.project.cargo(["fetch", "--locked"]).run_quietly()?;
     let tool = deny::Tool::find_or_install(&run.project)?;
     let mut totals = Totals::default();
     for check in ["licenses", "bans", "sources"] {

@@ -40,9 +40,10 @@ impl Run {
     /// Takes one step. One that cannot be taken counts as a failed test; those after it are taken
     /// all the same.
     pub(super) fn take(&mut self, step: &Step) {
-        println!("{:>5} s  {}", self.started.elapsed().as_secs(), step.name);
+        println!("{:>5} s  {}", self.elapsed(), step.name);
         let started = Instant::now();
-        let totals = (step.run)(self).unwrap_or_else(|failure| {
+        let result = if self.remaining().is_zero() { Err(out_of_time()) } else { (step.run)(self) };
+        let totals = result.unwrap_or_else(|failure| {
             println!("{failure}");
             Totals::fail(step.name, first_line(&failure.to_string()))
         });
@@ -60,6 +61,11 @@ impl Run {
         }
         println!("{}", self.totals);
         self.totals.failed.is_empty()
+    }
+
+    /// What is left of the time for all steps.
+    pub(super) fn remaining(&self) -> Duration {
+        ALL_STEPS.saturating_sub(self.started.elapsed())
     }
 
     fn elapsed(&self) -> u64 {
@@ -128,6 +134,10 @@ impl Run {
     }
 }
 
+fn out_of_time() -> Failure {
+    Failure::new(format!("not run: the {} minutes for all steps are over", ALL_STEPS.as_secs() / 60))
+}
+
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
@@ -135,3 +145,6 @@ fn first_line(text: &str) -> &str {
 fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }
+
+/// CI gives an hour, and a run that is cut off says nothing.
+const ALL_STEPS: Duration = Duration::from_secs(55 * 60);

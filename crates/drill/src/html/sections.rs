@@ -3,7 +3,7 @@
 
 use super::{add, escape};
 use crate::report::ABSENT;
-use crate::{Class, Count, Outcome, Probe, Report, Wall, reference, text};
+use crate::{Basis, Class, Count, Outcome, Probe, Report, Wall, reference, text};
 
 /// The counts beside Docker's.
 pub(super) fn compare(page: &mut String, report: &Report) {
@@ -60,7 +60,7 @@ fn remarks(page: &mut String, all: Count, more: Count) {
 
 fn bar(class: &str, parts: &[(&str, usize)], total: usize) -> String {
     let part = |(class, count): &(&str, usize)| {
-        let share = if total == 0 { 0 } else { count * 1000 / total };
+        let share = (count * 1000).checked_div(total).unwrap_or(0);
         format!("<i class=\"{class}\" style=\"width:{}.{}%\"></i>", share / 10, share % 10)
     };
     format!("<span class=\"{class}\">{}</span>", parts.iter().map(part).collect::<String>())
@@ -80,12 +80,9 @@ pub(super) fn open(page: &mut String, report: &Report) {
         page.push_str("<p class=\"lead\">Nothing got through.</p>\n</section>\n");
         return;
     }
-    let lead = if report.is_guess() {
-        "What got through, and what was seen."
-    } else {
-        "Left open so that ordinary programs work, or because this host has no means. None of it is hidden."
-    };
-    add(page, format_args!("<p class=\"lead\">{lead}</p>\n<ul class=\"open\">\n"));
+    page.push_str(
+        "<p class=\"lead\">Each with the reason why it is open by default, or with what was seen.</p>\n<ul class=\"open\">\n",
+    );
     for probe in probes {
         add(
             page,
@@ -188,6 +185,7 @@ fn wall_row(page: &mut String, name: &str, meaning: &str, probes: &[&Probe], mos
 pub(super) fn probes(page: &mut String, report: &Report) {
     page.push_str(
         "<section class=\"probes\" aria-labelledby=\"probes\">\n<h2 id=\"probes\">Every probe</h2>\n\
+         <p class=\"lead\">Where nothing is said below a wall, it was found by lifting.</p>\n\
          <div class=\"find\"><input type=\"search\" aria-label=\"Search the probes\" placeholder=\"Search\"/>",
     );
     for (group, words) in GROUPS {
@@ -217,14 +215,19 @@ fn probe_row(page: &mut String, probe: &Probe, more: &str) {
     };
     let mark = if probe.is_absent() { "absent" } else { outcome };
     let class = class(probe.class);
-    let guess = if probe.basis == Some(crate::Basis::Guess) { " (a guess)" } else { "" };
+    let basis = probe.basis.map_or("", |basis| match basis {
+        Basis::Lifted => "",
+        Basis::Seen => "as seen",
+        Basis::Host => "the host lacks it",
+        Basis::Guess => "a guess",
+    });
     let wall = if probe.outcome == Outcome::Stopped { probe.wall.as_str() } else { "" };
     add(
         page,
         format_args!(
             "<tr data-groups=\"{class} {mark}{more}\"><th scope=\"row\"><code>{}</code><small>{class}</small></th>\
              <td class=\"what\">{}</td><td class=\"outcome\"><span class=\"is-{mark}\">{mark}</span></td>\
-             <td class=\"wall\">{}{guess}</td><td class=\"seen\">{}</td></tr>\n",
+             <td class=\"wall\">{}<small>{basis}</small></td><td class=\"seen\">{}</td></tr>\n",
             escape(probe.id),
             escape(probe.title),
             escape(wall),

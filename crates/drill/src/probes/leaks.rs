@@ -121,17 +121,13 @@ pub(super) const ROWS: &[Row] = &[
     }),
 ];
 
+/// Opened and not read: what one reads is gone for the others. The kernel asks for the permission when
+/// the file is opened.
 fn kmsg() -> Seen {
-    use kernel::rustix::fs::{Mode, OFlags, open};
-    let fd = match open("/proc/kmsg", OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
-        Ok(fd) => fd,
-        Err(errno) => return Seen::Refused(errno.raw_os_error(), "/proc/kmsg".into()),
-    };
-    // A mask is empty; the log itself may just have nothing new.
-    match kernel::rustix::io::read(&fd, &mut [0u8; 64]) {
-        Ok(0) => Seen::Stopped("empty".into()),
-        Ok(_) | Err(kernel::Errno::AGAIN) => Seen::Open("the log can be read".into()),
-        Err(errno) => Seen::Refused(errno.raw_os_error(), "/proc/kmsg".into()),
+    match (std::fs::File::open("/proc/kmsg"), is_covered("/proc/kmsg")) {
+        (Ok(_), Ok(true)) => Seen::Stopped("another file covers it".into()),
+        (Ok(_), Ok(false)) => Seen::Open("the log is open for reading".into()),
+        (Err(error), _) | (_, Err(error)) => Seen::io("/proc/kmsg", &error),
     }
 }
 

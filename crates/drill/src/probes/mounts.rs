@@ -86,7 +86,7 @@ fn remount_proc_sys(here: &Here<'_>) -> Seen {
     let Ok(before) = kernel::rustix::fs::statvfs("/proc/sys") else {
         return Seen::Unknown("/proc/sys is not there".into());
     };
-    let kept = u64::from(before.f_flag.bits()) & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC);
+    let kept = before.f_flag.bits() & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC);
     let seen = remount(kept & !MS_RDONLY);
     if matches!(&seen, Seen::Open(what) if what.starts_with("returned")) && !remount(kept).is_open() {
         return Seen::Open("it is writable now, and cannot be put back".into());

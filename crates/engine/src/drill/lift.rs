@@ -14,8 +14,8 @@ pub(super) struct Lift {
     apply: fn(&mut RunRequest),
 }
 
-/// The walls that this engine can take down from a container that runs as `user`.
-pub(super) fn available(standing: &Standing, root: RootAccess, user: String) -> Vec<Lift> {
+/// The walls that this engine can take down from the container of `base`, which runs as `user`.
+pub(super) fn available(standing: &Standing, base: &RunRequest, user: &str) -> Vec<Lift> {
     let mut lifts = LIFTS.to_vec();
     if let Standing::Rootless { .. } = standing {
         // The host's user namespace is out of reach, and with it what belongs to its owner: a fresh proc is
@@ -23,13 +23,16 @@ pub(super) fn available(standing: &Standing, root: RootAccess, user: String) -> 
         let lasting = [Wall::User, Wall::PidNamespace, Wall::NetworkNamespace];
         lifts.retain(|lift| !lasting.contains(&lift.wall));
     }
-    if !is_root(&user) {
+    if !is_root(user) {
         lifts.push(Lift {
             wall: Wall::OrdinaryUser,
             apply: |request| request.process.user = Some("0".into()),
         });
     }
-    if root == RootAccess::ReadOnly {
+    if base.isolation.apparmor.is_some() {
+        lifts.push(Lift { wall: Wall::Label, apply: |request| request.isolation.apparmor = None });
+    }
+    if base.files.root == RootAccess::ReadOnly {
         let writable = |request: &mut RunRequest| request.files.root = RootAccess::ReadWrite;
         lifts.push(Lift { wall: Wall::ReadOnly, apply: writable });
     }

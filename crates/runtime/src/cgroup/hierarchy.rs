@@ -111,7 +111,9 @@ impl Hierarchy {
             })
         });
         Some(
-            reasons.unwrap_or_else(|| format!("no cgroup hierarchy within reach has the controller {controller}")),
+            reasons.unwrap_or_else(|| {
+                format!("no cgroup hierarchy within reach has the controller {controller}")
+            }),
         )
     }
 
@@ -156,7 +158,9 @@ impl Tree {
             let (controllers, path) = rest.split_once(':')?;
             let ours = match self.version {
                 Version::Two => controllers.is_empty(),
-                Version::One => controllers.split(',').any(|name| self.controllers.iter().any(|own| own == name)),
+                Version::One => {
+                    controllers.split(',').any(|name| self.controllers.iter().any(|own| own == name))
+                }
             };
             ours.then_some(path)
         });
@@ -200,12 +204,11 @@ impl Tree {
     fn hand_down(&mut self, path: &Path) -> Result<()> {
         let file = path.join(HANDED_DOWN_FILE);
         let wanted: Vec<String> =
-            self.controllers.iter().filter(|name| HANDED_DOWN.contains(&name.as_str())).cloned().collect();
+            HANDED_DOWN.iter().filter(|name| self.has(name)).map(|&name| name.to_owned()).collect();
         let listed = read("read the controllers of our cgroup", &file)?;
         let missing = wanted.iter().filter(|name| !listed.split_whitespace().any(|had| had == name.as_str()));
         for name in missing {
-            let handed = self.hand_to_us(name).and_then(|()| write(&file, &format!("+{name}")));
-            if let Err(errno) = handed {
+            if let Err(errno) = self.hand_on(name, &file) {
                 self.refused.push((name.clone(), self.why_not(name, errno)));
             }
         }
@@ -213,11 +216,12 @@ impl Tree {
         Ok(())
     }
 
-    /// From the base to our own directory. A cgroup with processes in it hands nothing down ("no
+    /// From the base to our own directory and on. A cgroup with processes in it hands nothing down ("no
     /// internal processes", cgroups(7)); when this process is the only one there, it moves aside.
-    fn hand_to_us(&self, name: &str) -> Result<(), Errno> {
-        let file = self.base.join(HANDED_DOWN_FILE);
-        match write(&file, &format!("+{name}")) {
+    fn hand_on(&self, name: &str, ours: &Path) -> Result<(), Errno> {
+        let word = format!("+{name}");
+        let hand = || write(&self.base.join(HANDED_DOWN_FILE), &word).and_then(|()| write(ours, &word));
+        match hand() {
             Err(Errno::BUSY) => {}
             other => return other,
         }
@@ -227,7 +231,7 @@ impl Tree {
             Err(errno) => return Err(errno),
         }
         write(&aside.join("cgroup.procs"), "0")?;
-        write(&file, &format!("+{name}"))
+        hand()
     }
 
     fn why_not(&self, name: &str, errno: Errno) -> String {
@@ -302,7 +306,10 @@ const PARENT: &str = "bulkhead";
 const ASIDE: &str = "bulkhead-monitors";
 const HANDED_DOWN_FILE: &str = "cgroup.subtree_control";
 const CONTROLLERS: [&str; 5] = ["memory", "pids", "cpu", "cpuset", "blkio"];
-const HANDED_DOWN: [&str; 5] = ["memory", "pids", "cpu", "cpuset", "io"];
+/// Those first that bound whole processes only. A cgroup with processes in it refuses to hand them down
+/// (which tells that this process has to move aside), but not the others; having handed down one of
+/// those, it would keep its processes from moving into a cgroup below.
+const HANDED_DOWN: [&str; 5] = ["memory", "io", "pids", "cpu", "cpuset"];
 
 impl Resources {
     /// Refuses what makes no sense or cannot be had here.

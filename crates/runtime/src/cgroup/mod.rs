@@ -147,7 +147,11 @@ impl Cgroup {
                 Err(error) => return Err(cgroup.give_up(error)),
             }
         }
-        match hierarchy.lacks_devices().map_or_else(|| cgroup.guard_devices(devices), |_| Ok(())) {
+        let guarded = match hierarchy.lacks_devices() {
+            None => cgroup.guard_devices(devices),
+            Some(_) => Ok(()),
+        };
+        match guarded {
             Ok(()) => Ok(cgroup),
             Err(error) => Err(cgroup.give_up(error)),
         }
@@ -208,8 +212,8 @@ impl Cgroup {
         for path in places {
             match open_directory(path) {
                 Ok(directory) => {
-                    let version = version(&directory)
-                        .map_err(|errno| failed("look at a cgroup", path, errno))?;
+                    let version =
+                        version(&directory).map_err(|errno| failed("look at a cgroup", path, errno))?;
                     let name = String::new();
                     trees.push(Place { version, name, path: path.clone(), directory });
                 }
@@ -272,7 +276,8 @@ impl Cgroup {
         let cpu = self.unified().and_then(|place| std::fs::read_to_string(place.path.join("cpu.stat")).ok());
         let micros =
             cpu.and_then(|text| text.lines().next()?.strip_prefix("usage_usec ")?.parse().ok()).unwrap_or(0);
-        let details = self.trees.iter().find_map(|place| std::fs::read_to_string(place.path.join("memory.stat")).ok());
+        let details =
+            self.trees.iter().find_map(|place| std::fs::read_to_string(place.path.join("memory.stat")).ok());
         let detail = |name| details.as_deref().and_then(|text| detail(text, name)).unwrap_or(0);
         Stats {
             memory: number(["memory.current", "memory.usage_in_bytes"]),
@@ -293,7 +298,10 @@ impl Cgroup {
             files: [memory_file, pids_file],
             devices: self.unified().map_or_else(
                 || Devices::Hidden("it has no cgroup v2 directory to ask about".into()),
-                |place| devices::evidence(&place.directory).unwrap_or_else(|error| Devices::Hidden(error.to_string())),
+                |place| {
+                    devices::evidence(&place.directory)
+                        .unwrap_or_else(|error| Devices::Hidden(error.to_string()))
+                },
             ),
         }
     }
@@ -409,7 +417,9 @@ fn remove_directory(path: &Path) -> Result<(), Errno> {
 /// A figure of memory.stat, of the cgroup and those below it. Version 1 has figures of the cgroup alone besides, and
 /// calls these `total_`.
 fn detail(text: &str, name: &str) -> Option<u64> {
-    let row = |wanted: &str| text.lines().find_map(|line| line.strip_prefix(wanted)?.strip_prefix(' ')?.parse().ok());
+    let row = |wanted: &str| {
+        text.lines().find_map(|line| line.strip_prefix(wanted)?.strip_prefix(' ')?.parse().ok())
+    };
     row(&format!("total_{name}")).or_else(|| row(name))
 }
 

@@ -141,7 +141,8 @@ impl Resources {
     fn legacy(&self, tree: &Tree) -> Vec<Setting> {
         let mut list = Vec::new();
         let swap = self.memory_swap.map(|total| total.to_string());
-        let swap = swap.or_else(|| text(self.swap_by_default(tree, "memory.memsw.limit_in_bytes")?.checked_mul(2)));
+        let swap =
+            swap.or_else(|| text(self.swap_by_default(tree, "memory.memsw.limit_in_bytes")?.checked_mul(2)));
         let mut set = |controller: &str, file: &str, value: Option<String>, flag| {
             if let (true, Some(value)) = (tree.has(controller), value) {
                 list.push((file.to_owned(), value, flag));

@@ -16,6 +16,7 @@ pub(super) fn all(host: &Host, limits: &Limits, usage: &Stats) -> Result<Vec<Sta
         file("/proc/swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n".to_owned()),
         file("/proc/diskstats", String::new()),
         file("/proc/partitions", "major minor  #blocks  name\n\n".to_owned()),
+        file("/proc/vmstat", VMSTAT.to_owned()),
         file("/proc/sys/kernel/random/boot_id", boot_id()?),
         file("/proc/sys/kernel/core_pattern", "core\n".to_owned()),
         file("/sys/devices/system/cpu/online", limits.processors.list() + "\n"),
@@ -75,6 +76,8 @@ fn file(target: &str, content: String) -> StagedFile {
     StagedFile { target: target.into(), content: content.into_bytes() }
 }
 
+/// vmstat(8) does not start with an empty file; what it adds to `/proc/meminfo` and `/proc/stat` is the host's alone.
+const VMSTAT: &str = "nr_free_pages 0\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n";
 const PRESSURE: &str =
     "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
 

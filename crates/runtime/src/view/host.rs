@@ -8,6 +8,8 @@ use super::Error;
 pub(super) struct Host {
     /// Bytes.
     pub(super) memory: u64,
+    /// Bytes.
+    pub(super) swap: u64,
     /// `/proc/cpuinfo`, as it is.
     pub(super) cpuinfo: String,
 }
@@ -15,8 +17,12 @@ pub(super) struct Host {
 impl Host {
     pub(super) fn read() -> Result<Self, Error> {
         let info = kernel::rustix::system::sysinfo();
-        let memory = u64::from(info.mem_unit.max(1)).saturating_mul(info.totalram);
-        Ok(Self { memory, cpuinfo: text("/proc/cpuinfo")? })
+        let bytes = |units: u64| u64::from(info.mem_unit.max(1)).saturating_mul(units);
+        Ok(Self {
+            memory: bytes(info.totalram),
+            swap: bytes(info.totalswap),
+            cpuinfo: text("/proc/cpuinfo")?,
+        })
     }
 }
 

@@ -56,7 +56,7 @@ pub enum Error {
 /// The system calls that the view of a container with these bounds has to answer, by name.
 ///
 /// sched_getaffinity(2) is among them only when a quota leaves fewer processors than the kernel would tell: runtimes
-/// call it early and often, and an answer takes twenty times as long as the call.
+/// call it early and often, and an answer takes thirty times as long as the call.
 pub fn answered_calls(resources: &Resources) -> Result<&'static [&'static str], Error> {
     let all = &["sysinfo", "sched_getaffinity"];
     Ok(if Processors::of(resources)?.differ_from_affinity() { all } else { &all[..1] })
@@ -93,7 +93,7 @@ impl View {
         let host = Host::read()?;
         let limits = Limits {
             memory: resources.memory_max.map_or(host.memory, |limit| limit.min(host.memory)),
-            swap: 0,
+            swap: swap(resources, host.swap),
             processors: Processors::of(resources)?,
         };
         let usage = Stats::default();
@@ -166,5 +166,41 @@ impl View {
     }
 }
 
+/// Bytes of swap that the container may use. What nobody asked for is not counted on: it may be gone when it is needed.
+fn swap(resources: &Resources, host: u64) -> u64 {
+    match (resources.memory_swap, resources.memory_max) {
+        (Some(total), Some(memory)) => match u64::try_from(total) {
+            Ok(total) => total.saturating_sub(memory).min(host),
+            // -1: as much as there is.
+            Err(_) => host,
+        },
+        _ => 0,
+    }
+}
+
 /// How often the files are rewritten.
 const TICK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_is_what_affinity_is_answered_for() {
+        assert_eq!(answered_calls(&Resources::default()).unwrap(), ["sysinfo"]);
+        let usable = std::thread::available_parallelism().unwrap().get() as u64;
+        let quota = |cpus: u64| Resources { nano_cpus: Some(cpus * 1_000_000_000), ..Resources::default() };
+        assert_eq!(answered_calls(&quota(usable + 8)).unwrap(), ["sysinfo"]);
+        if usable > 1 {
+            assert_eq!(answered_calls(&quota(1)).unwrap(), ["sysinfo", "sched_getaffinity"]);
+        }
+    }
+
+    #[test]
+    fn swap_is_what_was_asked_for_and_there_is() {
+        let given =
+            |memory_swap| Resources { memory_max: Some(64 << 20), memory_swap, ..Resources::default() };
+        let shown = |memory_swap| swap(&given(memory_swap), 1 << 30) >> 20;
+        assert_eq!([None, Some(96 << 20), Some(8 << 30), Some(-1)].map(shown), [0, 32, 1024, 1024]);
+    }
+}

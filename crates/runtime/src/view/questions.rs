@@ -4,6 +4,8 @@
 //! The answer is written into the caller's memory through `/proc/PID/mem`, after asking whether the
 //! caller still waits, so it cannot end in another process that has got the number meanwhile. Nothing of
 //! the host depends on what the caller passes: the address is the caller's own, the length is bounded.
+//! A page that the caller may only read is written all the same, as by a debugger; it could do that itself,
+//! through `/proc/self/mem`.
 
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
@@ -25,11 +27,17 @@ pub(super) fn answer(
     running: Duration,
 ) -> Result<(), kernel::Error> {
     let Some(question) = notifier.receive()? else { return Ok(()) };
-    let answer = match question.call {
-        // Only a profile of somebody's own lets 32-bit programs in; they learn the host's figures.
-        _ if question.arch != NATIVE => Answer::Continue,
-        SYSINFO => write(notifier, &question, question.arguments[0], &sysinfo(limits, usage, running), 0),
-        SCHED_GETAFFINITY => affinity(notifier, &question, &limits.processors),
+    let answer = match (question.arch, question.call) {
+        (NATIVE, SYSINFO) => {
+            let told = sysinfo(limits, usage, running);
+            write(notifier, &question, question.arguments[0], &told, 0)
+        }
+        (NATIVE, SCHED_GETAFFINITY) => affinity(notifier, &question, &limits.processors, 8),
+        (FOREIGN, FOREIGN_SYSINFO) => {
+            let told = foreign_sysinfo(limits, usage, running);
+            write(notifier, &question, question.arguments[0], &told, 0)
+        }
+        (FOREIGN, FOREIGN_SCHED_GETAFFINITY) => affinity(notifier, &question, &limits.processors, 4),
         _ => Answer::Failure(Errno::NOSYS),
     };
     notifier.answer(&question, answer)
@@ -58,12 +66,38 @@ fn sysinfo(limits: &Limits, usage: &Stats, running: Duration) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
 
-/// The first processors that the thread may really use, as many as the limit allows.
-fn affinity(notifier: &Notifier, question: &Question, processors: &Processors) -> Answer {
+/// The same for a 32-bit program: 64 bytes, with sizes in pages where bytes would not fit.
+fn foreign_sysinfo(limits: &Limits, usage: &Stats, running: Duration) -> Vec<u8> {
+    let used = usage.memory.min(limits.memory);
+    let unit = if limits.memory.max(limits.swap) > u64::from(u32::MAX) { 4096 } else { 1 };
+    let words = [
+        running.as_secs(),
+        0,
+        0,
+        0,
+        limits.memory / unit,
+        (limits.memory - used) / unit,
+        usage.shared.min(used) / unit,
+        0,
+        limits.swap / unit,
+        limits.swap / unit,
+        usage.processes.clamp(1, 65_535),
+        0,
+        0,
+        unit,
+        0,
+        0,
+    ];
+    words.iter().flat_map(|word| u32::try_from(*word).unwrap_or(u32::MAX).to_ne_bytes()).collect()
+}
+
+/// The first processors that the thread may really use, as many as the limit allows; `word` is the caller's, in
+/// bytes.
+fn affinity(notifier: &Notifier, question: &Question, processors: &Processors, word: usize) -> Answer {
     // The kernel reads both as 32 bits.
     let length = (question.arguments[1] & 0xffff_ffff) as usize;
     let bits = processors.bits();
-    if !length.is_multiple_of(8) || length.saturating_mul(8) < bits {
+    if !length.is_multiple_of(word) || length.saturating_mul(8) < bits {
         return Answer::Failure(Errno::INVAL);
     }
     let thread = match thread(question) {
@@ -74,7 +108,7 @@ fn affinity(notifier: &Notifier, question: &Question, processors: &Processors) -
         Ok(real) => real,
         Err(errno) => return Answer::Failure(errno),
     };
-    let mut mask = vec![0u8; bits.div_ceil(64) * 8];
+    let mut mask = vec![0u8; bits.div_ceil(8 * word) * word];
     for number in (0..bits).filter(|number| real.is_set(*number)).take(processors.count()) {
         mask[number / 8] |= 1 << (number % 8);
     }
@@ -117,6 +151,8 @@ mod numbers {
     pub(super) const NATIVE: u32 = 0xc000_003e;
     pub(super) const SYSINFO: i32 = 99;
     pub(super) const SCHED_GETAFFINITY: i32 = 204;
+    /// AUDIT_ARCH_I386.
+    pub(super) const FOREIGN: u32 = 0x4000_0003;
 }
 #[cfg(target_arch = "aarch64")]
 mod numbers {
@@ -124,8 +160,13 @@ mod numbers {
     pub(super) const NATIVE: u32 = 0xc000_00b7;
     pub(super) const SYSINFO: i32 = 179;
     pub(super) const SCHED_GETAFFINITY: i32 = 123;
+    /// AUDIT_ARCH_ARM.
+    pub(super) const FOREIGN: u32 = 0x4000_0028;
 }
-use numbers::{NATIVE, SCHED_GETAFFINITY, SYSINFO};
+use numbers::{FOREIGN, NATIVE, SCHED_GETAFFINITY, SYSINFO};
+/// The same on i386 and ARM.
+const FOREIGN_SYSINFO: i32 = 116;
+const FOREIGN_SCHED_GETAFFINITY: i32 = 242;
 
 #[cfg(test)]
 mod tests {
@@ -141,5 +182,16 @@ mod tests {
         assert_eq!((bytes.len(), word(0), word(32), word(40)), (112, 9, 64 << 20, 54 << 20));
         assert_eq!(u16::from_ne_bytes(bytes[80..82].try_into().unwrap()), 7);
         assert_eq!(u32::from_ne_bytes(bytes[104..108].try_into().unwrap()), 1);
+    }
+
+    /// compat_sysinfo of kernel/sys.c.
+    #[test]
+    fn a_32_bit_program_is_told_in_pages() {
+        let limits = Limits { memory: 5 << 30, swap: 0, processors: Processors::new(vec![0], None, None) };
+        let usage = Stats { memory: 1 << 30, processes: 7, ..Stats::default() };
+        let bytes = foreign_sysinfo(&limits, &usage, Duration::from_secs(9));
+        let word = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap());
+        assert_eq!((bytes.len(), word(0), word(16), word(20)), (64, 9, 5 << 18, 4 << 18));
+        assert_eq!((word(40), word(52)), (7, 4096));
     }
 }

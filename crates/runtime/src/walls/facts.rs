@@ -185,7 +185,6 @@ fn is_path(target: &Path) -> bool {
     text.starts_with('/') && !MEMORY.iter().any(|prefix| text.starts_with(prefix))
 }
 
-
 /// namespaces(7).
 const NAMESPACES: [&str; 8] = ["user", "mnt", "pid", "ipc", "uts", "net", "cgroup", "time"];
 /// What stands for a path in files without one.

@@ -37,8 +37,7 @@ fn state(up: bool) -> State {
 }
 
 fn user(facts: &Facts) -> WallReport {
-    let lines: Vec<Vec<&str>> =
-        facts.uid_map.lines().map(|line| line.split_whitespace().collect()).collect();
+    let lines: Vec<Vec<&str>> = facts.uid_map.lines().map(|line| line.split_whitespace().collect()).collect();
     let root = lines.iter().find_map(|line| match line[..] {
         ["0", outside, _] => Some(outside),
         _ => None,
@@ -84,7 +83,8 @@ fn seccomp(facts: &Facts, known: &Known<'_>) -> WallReport {
     let up = mode == "2" && own > 0;
     let another = known.lowered.iter().any(|(wall, _)| wall == "seccomp");
     if up && another {
-        evidence.push_str("; another than the default was asked for, and the kernel does not tell which it is");
+        evidence
+            .push_str("; another than the default was asked for, and the kernel does not tell which it is");
     }
     report("seccomp", state(up && !another), evidence)
 }
@@ -151,7 +151,8 @@ fn masks(facts: &Facts) -> WallReport {
     let read_only = |path: &str| facts.mount(path).is_some_and(|mount| mount.has("ro"));
     let hidden: Vec<&str> = policy::HIDDEN_PATHS.iter().map(|(path, _)| *path).filter(here).collect();
     let open: Vec<&str> = hidden.iter().copied().filter(|path| facts.mount(path).is_none()).collect();
-    let mut writable: Vec<&str> = policy::READ_ONLY_PATHS.iter().map(|(path, _)| *path).filter(here).collect();
+    let mut writable: Vec<&str> =
+        policy::READ_ONLY_PATHS.iter().map(|(path, _)| *path).filter(here).collect();
     writable.push("/sys");
     writable.retain(|path| !read_only(path));
     let mut evidence = format!("mountinfo: {} of {} paths hidden", hidden.len() - open.len(), hidden.len());
@@ -179,9 +180,10 @@ fn cgroup(facts: &Facts, known: &Known<'_>) -> WallReport {
     let (now, set) = (limits.bounds, known.bounds);
     let mut evidence = format!("cgroup: memory {} bytes, {} processes", text(now.memory), text(now.pids));
     let mut restore = Vec::new();
-    for (what, now, set, file) in
-        [("memory", now.memory, set.memory, &limits.files[0]), ("processes", now.pids, set.pids, &limits.files[1])]
-    {
+    for (what, now, set, file) in [
+        ("memory", now.memory, set.memory, &limits.files[0]),
+        ("processes", now.pids, set.pids, &limits.files[1]),
+    ] {
         if let (false, Some(set)) = (within(now, set), set) {
             evidence.push_str(&format!("; at the start {what} were bounded at {set}"));
             restore.extend(file.as_ref().map(|file| format!("echo {set} > {file}")));
@@ -198,10 +200,13 @@ fn cgroup(facts: &Facts, known: &Known<'_>) -> WallReport {
 
 fn devices(known: &Known<'_>) -> WallReport {
     let (verdict, evidence) = match known.limits.as_ref().map(|limits| &limits.devices) {
-        Some(Devices::Default) => (State::Up, "bpf: the default's device program is on its cgroup".to_owned()),
-        Some(Devices::Other(count)) => {
-            (State::Lowered, format!("bpf: {count} device program(s) on its cgroup, none of them the default's"))
+        Some(Devices::Default) => {
+            (State::Up, "bpf: the default's device program is on its cgroup".to_owned())
         }
+        Some(Devices::Other(count)) => (
+            State::Lowered,
+            format!("bpf: {count} device program(s) on its cgroup, none of them the default's"),
+        ),
         Some(Devices::Open) => (State::Lowered, "bpf: no device program is on its cgroup".to_owned()),
         Some(Devices::Hidden(why)) => (State::Unknown, format!("bpf: {why}")),
         None => (State::Unknown, "it has no cgroup v2 directory to ask about".to_owned()),

@@ -54,7 +54,7 @@ fn check_name(name: &str, config: &[u8]) -> Result<()> {
     let stem = name.rsplit('/').next().unwrap_or(name);
     let stem = stem.strip_suffix(".json").unwrap_or(stem);
     let found = Digest::sha256_of(config);
-    if stem.len() == 64 && stem.bytes().all(|byte| byte.is_ascii_hexdigit()) && stem != found.hex() {
+    if !crate::mutant("config-name") && stem.len() == 64 && stem.bytes().all(|byte| byte.is_ascii_hexdigit()) && stem != found.hex() {
         return Err(Error::Digest {
             what: "the image's configuration".into(),
             wanted: format!("sha256:{stem}"),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! OCI image layouts (image specification, image-layout.md).
 
-use oci::manifest::{Descriptor, Document};
-use oci::{Manifest, Reference, json};
+use oci::manifest::Document;
+use oci::{Descriptor, Manifest, Reference, json};
 use serde::Deserialize;
 
 use super::spool::Spool;

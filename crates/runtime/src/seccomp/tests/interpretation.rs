@@ -49,7 +49,8 @@ fn docker_s_default_too() {
 
 /// Every number of every ABI with all telling arguments, under several capabilities, kernels and machines.
 fn agree(json: &[u8]) {
-    let (profile, value) = (Profile::parse(json).unwrap(), serde_json::from_slice::<Value>(json).unwrap());
+    let profile = Profile::parse(json).unwrap();
+    let json: Value = serde_json::from_slice(json).unwrap();
     let admin = Capability::named("SYS_ADMIN").unwrap().mask();
     for (arch, capabilities, kernel, foreign_abi) in [
         (Arch::X86_64, 0, (6, 18), ForeignAbi::Allowed),
@@ -60,47 +61,80 @@ fn agree(json: &[u8]) {
         let request = Request { capabilities, kernel, foreign_abi, ..Request::new(arch) };
         let program = profile.filter(&request).compile().unwrap();
         for abi in Abi::ALL {
+            let document = Document { json: &json, request: &request, abi };
+            let newest = document.newest();
             for number in (0..700).map(|number| number | abi.marker()) {
-                let call = Call::all().find(|call| call.number(abi) == Some(number));
-                // The two multiplexers are a test of their own.
-                if call.is_some_and(|call| ["socketcall", "ipc"].contains(&call.name())) {
-                    continue;
-                }
-                let reading = Reading { json: &value, request: &request, abi, call };
-                for arguments in telling_arguments(&reading.conditions()) {
+                let reading = document.look_up(number, newest);
+                for arguments in reading.telling_arguments() {
                     let data = data(abi, number, arguments);
-                    assert_eq!(
-                        answer(&program, &data),
-                        reading.says(&data),
-                        "{call:?} {data:x?} for {request:?}"
-                    );
+                    assert_eq!(answer(&program, &data), reading.says(&data), "{data:x?} for {request:?}");
                 }
             }
         }
     }
 }
 
-/// One number, as a person looks it up in the JSON.
-struct Reading<'a> {
+/// The JSON, and for whom it is read.
+struct Document<'a> {
     json: &'a Value,
     request: &'a Request<'a>,
     abi: Abi,
-    call: Option<Call>,
 }
 
-impl Reading<'_> {
+/// What it says of one number.
+struct Reading {
+    entries: Vec<(Vec<Condition>, Action)>,
+    otherwise: Action,
+    /// The two multiplexers are a test of their own.
+    skipped: bool,
+}
+
+impl Reading {
     fn says(&self, data: &Data) -> Action {
+        let held =
+            self.entries.iter().filter(|(conditions, _)| conditions.iter().all(|one| holds(one, data)));
+        held.map(|(_, action)| *action).min().unwrap_or(self.otherwise)
+    }
+
+    fn telling_arguments(&self) -> Vec<[u64; 6]> {
+        let rules: Vec<Rule> = self
+            .entries
+            .iter()
+            .filter(|(conditions, _)| !conditions.is_empty())
+            .map(|(conditions, action)| Rule::new(conditions, *action).unwrap())
+            .collect();
+        match (self.skipped, rules.is_empty()) {
+            (true, _) => Vec::new(),
+            (false, true) => vec![[0; 6], [u64::MAX; 6]],
+            (false, false) => telling_arguments(&rules).collect(),
+        }
+    }
+}
+
+impl Document<'_> {
+    fn look_up(&self, number: u32, newest: u32) -> Reading {
         let nosys = Action::Refuse(Errno::NOSYS);
         if !self.abi_is_open() {
-            return nosys;
+            return Reading { entries: Vec::new(), otherwise: nosys, skipped: false };
         }
-        let held = self.entries().filter(|entry| conditions(entry).iter().all(|one| holds(one, data)));
-        match held.map(|entry| action(&entry["action"], &entry["errnoRet"])).min() {
-            Some(strictest) => strictest,
-            // Above the newest call that the profile names, numbers do not exist.
-            None if data.nr > self.newest() && !self.is_named() => nosys,
-            None => action(&self.json["defaultAction"], &self.json["defaultErrnoRet"]),
-        }
+        let call = Call::all().find(|call| call.number(self.abi) == Some(number));
+        let named: Vec<&Value> = self
+            .all()
+            .filter(|entry| call.is_some_and(|call| strings(&entry["names"]).any(|name| name == call.name())))
+            .collect();
+        // Above the newest call that the profile names, numbers do not exist.
+        let otherwise = match named[..] {
+            [] if number > newest => nosys,
+            _ => action(&self.json["defaultAction"], &self.json["defaultErrnoRet"]),
+        };
+        let counted = named.into_iter().filter(|entry| self.counts(entry));
+        let entries = counted.map(|entry| (conditions(entry), action(&entry["action"], &entry["errnoRet"])));
+        let skipped = call.is_some_and(|call| ["socketcall", "ipc"].contains(&call.name()));
+        Reading { entries: entries.collect(), otherwise, skipped }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Value> {
+        self.json["syscalls"].as_array().unwrap().iter()
     }
 
     fn abi_is_open(&self) -> bool {
@@ -121,46 +155,27 @@ impl Reading<'_> {
             && strings(&row["subArchitectures"]).any(|listed| listed == name(self.abi))
     }
 
-    /// The entries that name this call and count for this container.
-    fn entries(&self) -> impl Iterator<Item = &Value> {
-        let all = self.json["syscalls"].as_array().unwrap().iter();
-        all.filter(|entry| {
-            self.call.is_some_and(|call| strings(&entry["names"]).any(|name| name == call.name()))
-        })
-        .filter(|entry| {
-            let (includes, excludes) = (&entry["includes"], &entry["excludes"]);
-            let machine = if self.request.arch == Arch::X86_64 { "amd64" } else { "arm64" };
-            let has = |name: &str| self.request.capabilities & Capability::named(name).unwrap().mask() != 0;
-            let arches = |list: &Value| strings(list).any(|name| name == machine);
-            let new_enough = |oldest: &Value| {
-                let (version, patch) = oldest.as_str().unwrap().split_once('.').unwrap();
-                self.request.kernel >= (version.parse().unwrap(), patch.parse().unwrap())
-            };
-            strings(&includes["caps"]).all(has)
-                && !strings(&excludes["caps"]).any(has)
-                && (includes["arches"].is_null() || arches(&includes["arches"]))
-                && !arches(&excludes["arches"])
-                && (includes["minKernel"].is_null() || new_enough(&includes["minKernel"]))
-        })
-    }
-
-    fn is_named(&self) -> bool {
-        let mut all = self.json["syscalls"].as_array().unwrap().iter();
-        all.any(|entry| {
-            self.call.is_some_and(|call| strings(&entry["names"]).any(|name| name == call.name()))
-        })
+    /// Whether an entry counts for this container.
+    fn counts(&self, entry: &Value) -> bool {
+        let (includes, excludes) = (&entry["includes"], &entry["excludes"]);
+        let machine = if self.request.arch == Arch::X86_64 { "amd64" } else { "arm64" };
+        let has = |name: &str| self.request.capabilities & Capability::named(name).unwrap().mask() != 0;
+        let arches = |list: &Value| strings(list).any(|name| name == machine);
+        let new_enough = |oldest: &Value| {
+            let (version, patch) = oldest.as_str().unwrap().split_once('.').unwrap();
+            self.request.kernel >= (version.parse().unwrap(), patch.parse().unwrap())
+        };
+        strings(&includes["caps"]).all(has)
+            && !strings(&excludes["caps"]).any(has)
+            && (includes["arches"].is_null() || arches(&includes["arches"]))
+            && !arches(&excludes["arches"])
+            && (includes["minKernel"].is_null() || new_enough(&includes["minKernel"]))
     }
 
     fn newest(&self) -> u32 {
-        let all = self.json["syscalls"].as_array().unwrap().iter();
-        let calls = all.flat_map(|entry| strings(&entry["names"])).filter_map(|name| Call::named(name).ok());
+        let calls =
+            self.all().flat_map(|entry| strings(&entry["names"])).filter_map(|name| Call::named(name).ok());
         calls.filter_map(|call| call.number(self.abi)).filter(|number| number & 0xf_0000 == 0).max().unwrap()
-    }
-
-    /// The conditions on this call as rules, for arguments that tell them apart.
-    fn conditions(&self) -> Vec<Rule> {
-        let told = self.entries().map(|entry| Rule::new(&conditions(entry), Action::Allow).unwrap());
-        told.collect()
     }
 }
 
