@@ -20,7 +20,7 @@ pub(crate) fn image_with(sandbox: &Sandbox, name: &str, instructions: &[&str], c
     tar(&["-xf", tests::image("minimal.tar").to_str().unwrap(), "-C", tree.to_str().unwrap()]);
     change(&tree);
     let archive = sandbox.file(&format!("{name}.tar"));
-    tar(&["-S", "-cf", archive.to_str().unwrap(), "-C", tree.to_str().unwrap(), "."]);
+    tar(&["--format=posix", "--sparse", "-cf", archive.to_str().unwrap(), "-C", tree.to_str().unwrap(), "."]);
     let changes = instructions.iter().flat_map(|instruction| ["--change", instruction]);
     let words = ["import", "--quiet"].into_iter().chain(changes);
     sandbox.call(words.chain([archive.to_str().unwrap(), name])).ok();

@@ -52,7 +52,7 @@ fn nothing_lands_on_proc() {
 
 /// What a bind mount shows is decided once: a source that is exchanged meanwhile is one or the other, and
 /// its covers, attributes and owners are of the same. Fails without: the one open_tree(2) of `open_bind`
-/// in launch.rs: `nosuid` set on another mount than the one attached.
+/// in runtime/sources.rs: `nosuid` set on another mount than the one attached.
 #[test]
 fn a_source_is_opened_once() {
     let sandbox = Sandbox::minimal();

@@ -49,6 +49,18 @@ fn a_changed_byte_in_a_docker_archive_is_refused() {
     }
 }
 
+/// The configuration's name is its digest, and nothing else says which configuration is meant
+/// (CVE-2014-5282).
+#[test]
+fn a_docker_archive_with_another_configuration_than_it_says_is_refused() {
+    let watched = Watched::new();
+    let mut members = making::docker_archive("changed:1", &[layer("one")]);
+    let (name, config) = members.iter_mut().find(|(name, _)| name.ends_with(".json")).unwrap();
+    let hex = name.trim_end_matches(".json").to_owned();
+    *config = String::from_utf8(config.clone()).unwrap().replace("2026-01-01", "2027-01-01").into_bytes();
+    watched.refuses("another date", making::tar_of(&members), &[&hex]);
+}
+
 /// The digest of the uncompressed tar is promised by the configuration, and is another one than the
 /// blob's.
 #[test]

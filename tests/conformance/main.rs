@@ -5,6 +5,7 @@
 
 mod adversarial;
 mod bombs;
+mod choosing;
 mod digests;
 mod documents;
 mod drill_in_docker;

@@ -107,7 +107,10 @@ pub(crate) fn docker_archive(name: &str, layers: &[Layer]) -> Vec<(String, Vec<u
 
 /// A tar of these files.
 pub(crate) fn tar_of(members: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let files = members.iter().map(|(name, content)| tarball::file(name, content));
+    let files = members.iter().map(|(name, content)| match name.len() {
+        ..=100 => tarball::file(name, content),
+        _ => [tarball::gnu_long(b'L', name.as_bytes()), tarball::file(name, content)].concat(),
+    });
     [files.collect::<Vec<_>>().concat(), tarball::end()].concat()
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use tests::{Sandbox, helper, skip};
+use tests::{Killed, Sandbox, helper, skip};
 
 use crate::walls::{cgroup_file, end, places, started, walls};
 
@@ -168,10 +168,10 @@ fn walls_tell_what_each_view_lacks() {
         command.args(["--mount", "--propagation", "private", "sh", "-euc", &script]);
         command.arg(call.get_program()).args(call.get_args());
         command.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let mut running =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut running = Killed(command.spawn().unwrap());
         let mut line = [0; 6];
-        std::io::Read::read_exact(running.stdout.as_mut().unwrap(), &mut line).unwrap();
+        std::io::Read::read_exact(running.0.stdout.as_mut().unwrap(), &mut line).unwrap();
         let (text, _) = view.ok(&sandbox, &["walls", "--format", "json", "viewed"]);
         let report: Value = serde_json::from_str(&text).unwrap();
         let found: Vec<&str> = report["walls"]
@@ -182,8 +182,7 @@ fn walls_tell_what_each_view_lacks() {
             .map(|wall| wall["name"].as_str().unwrap())
             .collect();
         assert_eq!(found, absent, "{view:?}: {text}");
-        running.kill().unwrap();
-        running.wait().unwrap();
+        drop(running);
         assert_eq!(view.ok(&sandbox, &["ps", "-a", "-q"]).0, "");
     }
 }
@@ -229,12 +228,12 @@ fn a_memory_hog_is_killed_inside_by_the_default() {
     let words = ["run", "--rm", "-i", "--name", "walled", "-v", &volume, "minimal", "/hog", "300"];
     let mut command = sandbox.call(words).into_command();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut running = command.spawn().unwrap();
+    let mut running = Killed(command.spawn().unwrap());
     let mut line = [0; 6];
-    std::io::Read::read_exact(running.stdout.as_mut().unwrap(), &mut line).unwrap();
+    std::io::Read::read_exact(running.0.stdout.as_mut().unwrap(), &mut line).unwrap();
     let Some(file) = cgroup_file(&sandbox, &["memory.max", "memory.limit_in_bytes"]) else {
-        running.kill().unwrap();
-        running.wait().unwrap();
+        drop(running);
+        sandbox.call(["ps"]).ok();
         return skip("no memory controller");
     };
     let bound: u64 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
@@ -242,8 +241,8 @@ fn a_memory_hog_is_killed_inside_by_the_default() {
     assert!(bound <= all / 4 * 3 && bound > all / 4 * 3 - (1 << 20), "{bound} of {all}");
     std::fs::write(&file, (64 << 20).to_string()).unwrap();
     assert_eq!(walls(&sandbox)["cgroup"]["state"], "up");
-    drop(running.stdin.take());
-    assert_eq!(running.wait().unwrap().code(), Some(137));
+    drop(running.0.stdin.take());
+    assert_eq!(running.0.wait().unwrap().code(), Some(137));
     assert_eq!(sandbox.containers(), [""; 0]);
 }
 

@@ -2,7 +2,7 @@
 //! `load`, `import`, `images`, `tag`, `rmi`, `inspect`, `history`.
 
 use serde_json::Value;
-use tests::Sandbox;
+use tests::{Ids, Sandbox};
 
 #[test]
 fn an_imported_image_is_listed_named_inspected_and_removed() {
@@ -147,6 +147,54 @@ fn an_image_that_a_container_was_made_from_stays() {
     sandbox.call(["rm", "user"]).ok();
     sandbox.call(["rmi", "minimal"]).ok();
     assert_eq!(files_of(&sandbox, "layers"), 0);
+}
+
+/// Owners, whiteouts and opaque directories are made of other things in a user namespace.
+#[test]
+fn an_ordinary_user_loads_and_runs_an_image_of_several_layers() {
+    for ids in [Ids::Range, Ids::None] {
+        let sandbox = Sandbox::rootless(ids);
+        let archive = std::fs::read(tests::image("layers.docker.tar")).unwrap();
+        sandbox.call(["load", "--quiet"]).input(archive).ok();
+        let listed = "ls -A /data /data/kept /data/emptied; cat /data/becomes-directory/y /data/becomes-file";
+        let said = sandbox.call(["run", "--rm", "--user", "0", "layers:1", listed]).ok();
+        assert!(
+            said.contains("becomes-directory") && said.ends_with("y\nz") && said.contains("new"),
+            "{ids:?}: {said}"
+        );
+        assert!(
+            !said.contains("removed") && !said.contains("gone") && !said.contains("old"),
+            "{ids:?}: {said}"
+        );
+        sandbox.call(["rmi", "layers:1"]).ok();
+        assert_eq!(files_of(&sandbox, "layers"), 0, "{ids:?}");
+    }
+}
+
+/// All want the same layers at the same time, while another takes the image away again and again.
+#[test]
+fn many_loads_and_removals_at_once() {
+    let sandbox = Sandbox::new();
+    let archive = tests::image("layers.docker.tar");
+    let words = ["load", "--quiet", "--input", archive.to_str().unwrap()];
+    std::thread::scope(|scope| {
+        let loads: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    for _ in 0..3 {
+                        assert_eq!(sandbox.call(words).ok(), "Loaded image: layers:1");
+                        // Somebody else may have been faster.
+                        let removed = sandbox.call(["rmi", "layers:1"]).ended();
+                        assert!(removed.code == 0 || removed.err.contains("no image"), "{removed}");
+                    }
+                })
+            })
+            .collect();
+        loads.into_iter().for_each(|load| load.join().unwrap());
+    });
+    assert_eq!((files_of(&sandbox, "layers"), files_of(&sandbox, "staging")), (0, 0));
+    sandbox.call(words).ok();
+    assert_eq!(sandbox.call(["run", "--rm", "layers:1"]).ok().lines().count(), 5);
 }
 
 fn inspect(sandbox: &Sandbox, name: &str) -> Value {

@@ -25,6 +25,7 @@ fn real_programs_run_with_every_wall_up() {
             ("a Go program", go),
             ("a static Rust program", rust),
             ("changing users", users),
+            ("the default capabilities", capabilities),
         ],
     );
 }
@@ -223,3 +224,28 @@ fn users(sandbox: &Sandbox) {
         gosu nobody su -c 'id -u' 2> /dev/null < /dev/null || echo no way up"#;
     says(sandbox, text, "nobody\n1234\nwww-data\nno chroot\nno way up");
 }
+
+/// None is there for nothing: what needs it works, and does not without.
+fn capabilities(sandbox: &Sandbox) {
+    let listed = include_str!("../../policies/capabilities.toml").lines();
+    let listed: Vec<&str> =
+        listed.filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).collect();
+    assert_eq!(listed, NEEDED.map(|(name, _)| name), "each with what needs it");
+    for (name, text) in NEEDED {
+        script(sandbox, text);
+        let without = ["run", "--rm", "--cap-drop", name, "debian", "bash", "-euc", text];
+        assert_ne!(sandbox.call(without).ended().code, 0, "without {name}: {text}");
+    }
+}
+
+const NEEDED: [(&str, &str); 8] = [
+    ("CHOWN", "touch /tmp/x; chown postgres /tmp/x"),
+    ("DAC_OVERRIDE", "touch /tmp/x; chmod 600 /tmp/x; chown postgres /tmp/x; echo >> /tmp/x"),
+    ("FOWNER", "touch /tmp/x; chown postgres /tmp/x; chmod 640 /tmp/x"),
+    ("KILL", "gosu www-data sleep 1000 & until pgrep -u www-data sleep; do :; done; kill $!"),
+    ("SETGID", "setpriv --regid 1234 --clear-groups true"),
+    ("SETUID", "setpriv --reuid 1234 true"),
+    // setpriv tells no failure; CHOWN is the lowest bit.
+    ("SETPCAP", "setpriv --bounding-set -chown grep -q 'CapBnd:.*[02468ace]$' /proc/self/status"),
+    ("NET_BIND_SERVICE", "python3 -c 'import socket; socket.socket().bind((\"127.0.0.1\", 80))'"),
+];

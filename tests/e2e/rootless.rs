@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use tests::{Call, Ids, Sandbox, helper, skip};
+use tests::{Call, Ids, Killed, Sandbox, helper, skip};
 
 use crate::walls::{end, not_up, started, walls};
 
@@ -353,16 +353,6 @@ impl Drop for Delegated {
                 }
             }
         }
-    }
-}
-
-/// A process that is killed when dropped.
-struct Killed(std::process::Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
     }
 }
 

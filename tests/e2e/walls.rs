@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use kernel::bpf;
 use serde_json::Value;
-use tests::{Background, Sandbox, skip};
+use tests::{Background, Killed, Sandbox, skip};
 
 /// Every wall up but for what the kernel does not tell and what this machine lacks.
 #[test]
@@ -38,6 +38,22 @@ fn a_default_container_has_every_wall_up() {
     assert!(walls.values().all(|wall| !wall["evidence"].as_str().unwrap().is_empty()));
     assert!(walls.values().all(|wall| wall["weakened_by"] == Value::Array(Vec::new())));
     end(running, &sandbox);
+}
+
+/// Whoever calls may have files open that the container must not inherit (CVE-2024-21626).
+#[test]
+fn what_the_caller_has_open_stays_outside() {
+    let sandbox = Sandbox::minimal();
+    let call = sandbox.call(["run", "--rm", "--name", NAME, "minimal", "sh", "-c", READY]).into_command();
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec 7< /etc/passwd 8< /; exec \"$0\" \"$@\""]).arg(call.get_program());
+    command.args(call.get_args()).envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut running = Killed(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut line = [0; 6];
+    std::io::Read::read_exact(running.0.stdout.as_mut().unwrap(), &mut line).unwrap();
+    assert_eq!(not_up(&walls(&sandbox)), DEFAULT);
+    drop(running);
+    assert_eq!(sandbox.call(["ps", "-a", "-q"]).ok(), "");
 }
 
 /// Each flag lowers its wall and no other, and is named with the way back.
@@ -146,6 +162,7 @@ fn a_device_program_that_was_taken_off_is_missed() {
     let sandbox = Sandbox::minimal();
     let running = started(&sandbox, "", &[]);
     let Some(directory) = places(&sandbox).into_iter().find(|path| path.join("cgroup.kill").exists()) else {
+        end(running, &sandbox);
         return skip("no cgroup v2 here");
     };
     let directory = std::fs::File::open(directory).unwrap();

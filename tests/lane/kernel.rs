@@ -2,7 +2,10 @@
 //! A kernel that lacks some of what newer ones have: what stands in for it, and what is told.
 
 use std::fs::read_to_string;
+use std::path::PathBuf;
+use std::process::Command;
 
+use serde_json::json;
 use tests::Sandbox;
 
 use crate::{WAIT, end, start, walls};
@@ -54,3 +57,61 @@ fn no_wall_is_lowered_without_being_asked() {
     let lowered: Vec<_> = walls.iter().filter(|row| row["state"] == "lowered").collect();
     assert!(lowered.is_empty(), "{lowered:#?}");
 }
+
+/// The names of all layers have to fit into one page, and an option of fsconfig(2) takes 255 bytes.
+#[test]
+fn an_image_of_many_layers_is_joined() {
+    let sandbox = Sandbox::new();
+    let archive = many_layers(&sandbox);
+    sandbox.call(["load", "--input", archive.to_str().unwrap()]).ok();
+    let told = sandbox.call(["run", "--rm", "many", "sh", "-c", "cat /top; ls / | grep -c ^file-"]).ok();
+    assert_eq!(told, format!("{LAYERS}\n{LAYERS}"));
+}
+
+/// What `docker save` would write of busybox with a file of its own in each of [`LAYERS`] layers, and
+/// one file that each of them has.
+fn many_layers(sandbox: &Sandbox) -> PathBuf {
+    let directory = sandbox.file("many");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::copy(tests::image("minimal.tar"), directory.join("0.tar")).unwrap();
+    let mut names = vec!["0.tar".to_owned()];
+    for number in 1..=LAYERS {
+        let name = format!("{number}.tar");
+        let content = format!("{number}\n");
+        let layer = [entry(&format!("file-{number}"), &content), entry("top", &content), vec![0; 1024]];
+        std::fs::write(directory.join(&name), layer.concat()).unwrap();
+        names.push(name);
+    }
+    let sums = Command::new("sha256sum").args(&names).current_dir(&directory).output().unwrap();
+    let sums = String::from_utf8(sums.stdout).unwrap();
+    let ids: Vec<_> = sums.lines().map(|line| format!("sha256:{}", &line[..64])).collect();
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "config": {}, "rootfs": { "type": "layers", "diff_ids": ids }
+    });
+    let manifest = json!([{ "Config": "config.json", "RepoTags": ["many:latest"], "Layers": names }]);
+    std::fs::write(directory.join("config.json"), config.to_string()).unwrap();
+    std::fs::write(directory.join("manifest.json"), manifest.to_string()).unwrap();
+    let archive = sandbox.file("many.tar");
+    let status =
+        Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(&directory).arg(".").status().unwrap();
+    assert!(status.success());
+    archive
+}
+
+/// A file in a tar archive (POSIX.1-1988 ustar), root's.
+fn entry(name: &str, content: &str) -> Vec<u8> {
+    let mut block = vec![0; 512];
+    let mut put = |at: usize, text: &str| block[at..at + text.len()].copy_from_slice(text.as_bytes());
+    put(0, name);
+    put(100, "0000644\x000000000\x000000000\0");
+    put(124, &format!("{:011o}\x0000000000000\0        0", content.len()));
+    put(257, "ustar\x0000");
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    block.extend(content.as_bytes());
+    block.resize(1024, 0);
+    block
+}
+
+/// As many as Docker allows.
+const LAYERS: usize = 126;

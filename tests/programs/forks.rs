@@ -4,7 +4,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "it ends where it cannot go on")]
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 
 use kernel::rustix::process::{Signal, set_parent_process_death_signal};
 use kernel::rustix::thread::{Uid, set_thread_res_uid};
@@ -12,32 +13,35 @@ use kernel::rustix::thread::{Uid, set_thread_res_uid};
 fn main() {
     let mut words = std::env::args().skip(1).map(|word| word.parse::<u32>().unwrap());
     let (most, users) = (words.next().unwrap(), words.next().unwrap_or(1));
-    let mut made = 0;
-    for user in 0..users {
-        made += as_user(user, most - made);
+    // All of them are there before the first one bombs, whose limit would keep us from making more.
+    let mut waiting: Vec<UnixStream> = (0..users).map(user).collect();
+    let mut made = users;
+    for socket in &mut waiting {
+        socket.write_all(&most.saturating_sub(made).to_ne_bytes()).unwrap();
+        made += read(socket);
     }
     println!("{made}");
 }
 
-/// Forks as `user`: a process of that user does it, tells how many, and stays.
-fn as_user(user: u32, most: u32) -> u32 {
-    let (mut read, mut write) = std::io::pipe().unwrap();
-    match kernel::fork::fork() {
-        Err(_) => return 0,
-        Ok(Some(_)) => drop(write),
-        Ok(None) => {
-            die_with_parent();
-            if user > 0 {
-                let user = Uid::from_raw(user);
-                set_thread_res_uid(user, user, user).unwrap();
-            }
-            let made = 1 + bomb(most.saturating_sub(1));
-            write.write_all(&made.to_ne_bytes()).unwrap();
-            wait_for_ever();
-        }
+/// A process of that user, which waits for a number, makes at most so many more, and tells how many.
+fn user(user: u32) -> UnixStream {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    if kernel::fork::fork().unwrap().is_some() {
+        return ours;
     }
+    die_with_parent();
+    if user > 0 {
+        let user = Uid::from_raw(user);
+        set_thread_res_uid(user, user, user).unwrap();
+    }
+    let made = bomb(read(&mut theirs));
+    theirs.write_all(&made.to_ne_bytes()).unwrap();
+    wait_for_ever();
+}
+
+fn read(socket: &mut UnixStream) -> u32 {
     let mut bytes = [0; 4];
-    std::io::Read::read_exact(&mut read, &mut bytes).unwrap();
+    socket.read_exact(&mut bytes).unwrap();
     u32::from_ne_bytes(bytes)
 }
 

@@ -22,7 +22,7 @@ pub use call::{Call, Ended};
 pub use peers::{Docker, Podman};
 pub use rootless::Ids;
 pub use steps::{Step, steps};
-pub use waiting::{Background, eventually};
+pub use waiting::{Background, Killed, eventually};
 
 /// A state root of its own, gone when dropped; a container, cgroup or process of it that is still
 /// there then fails the test.

@@ -75,6 +75,18 @@ impl Drop for Background {
     }
 }
 
+/// A process of any program that is killed, by pid, when dropped.
+#[derive(Debug)]
+pub struct Killed(pub Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // One that was waited for is gone already.
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 /// Asks again until `ask` gives something; fails the test after 30 seconds.
 #[track_caller]
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {

@@ -3,9 +3,9 @@
 //! strangers; `--replay` calls the same functions with the kept inputs, without libFuzzer.
 //!
 //! Built with the stable compiler: LLVM's coverage pass is a codegen option. There is no sanitizer,
-//! since it would need a nightly compiler and the code under test is safe Rust; overflow checks and
-//! debug assertions are on. What is found lies in `fuzz/artifacts`, what is worth keeping is merged into
-//! `fuzz/corpus` by `--keep`.
+//! since it would need a nightly compiler and the code under test is safe Rust (but for zstd); overflow checks and
+//! debug assertions are on. What is found lies in `fuzz/artifacts`, `--keep` takes the inputs of
+//! earlier runs that are worth it into `fuzz/corpus`.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ struct Request {
 enum Way {
     Fuzz,
     Replay,
-    /// Fuzz, and keep the smallest inputs that cover what was covered.
+    /// Keep what earlier runs found.
     Keep,
 }
 
@@ -48,11 +48,10 @@ pub(crate) fn fuzz(project: &Project, arguments: &[String]) -> Result<()> {
         None => &request.targets,
     };
     bench.build(project)?;
-    let outcomes = bench.run_all(chosen, &request)?;
-    if request.way == Way::Keep {
-        chosen.iter().try_for_each(|name| bench.keep(name))?;
+    match request.way {
+        Way::Keep => chosen.iter().try_for_each(|name| bench.keep(name)),
+        _ => report(&bench.run_all(chosen, &request)?),
     }
-    report(&outcomes)
 }
 
 impl Request {
@@ -160,11 +159,11 @@ impl Bench {
         Ok(outcome)
     }
 
-    /// libFuzzer's merge picks the smallest inputs that together cover everything.
+    /// A few small inputs that together cover what all cover.
     fn keep(&self, name: &str) -> Result<()> {
         let corpus = self.directory("corpus", name)?;
         self.program(name)?
-            .args(&["-merge=1", "-verbosity=0"])
+            .args(&["-set_cover_merge=1", "-max_len=4096", "-verbosity=0"])
             .arg(corpus)
             .arg(self.directory("target/grown", name)?)
             .run_quietly()

@@ -148,8 +148,8 @@ mod tests {
         let want = r#"{"Absent":["cgroup"],"Command":"\"sh -c 'sleep 1000…\"","CreatedAt":"1970-01-01 00:00:00 +0000 UTC","ID":"abababababab","Image":"debian:12","Labels":"a=b","Lowered":["--pid host"],"Names":"web","RunningFor":"About a minute ago","State":"exited","Status":"Exited (137)"}"#;
         assert_eq!(line, want);
         let want = "\
-CONTAINER ID   IMAGE       COMMAND                CREATED              STATUS         WALLS       NAMES
-abababababab   debian:12   \"sh -c 'sleep 1000…\"   About a minute ago   Exited (137)   1 lowered   web
+CONTAINER ID   IMAGE       COMMAND                CREATED              STATUS         WALLS                 NAMES
+abababababab   debian:12   \"sh -c 'sleep 1000…\"   About a minute ago   Exited (137)   1 lowered, 1 absent   web
 ";
         assert_eq!(table(rows).render(), want);
     }

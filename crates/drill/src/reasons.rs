@@ -21,6 +21,10 @@ const REASONS: &[(&str, &str)] = &[
         "web servers bind port 80 as packaged, in a network of their own; --cap-drop NET_BIND_SERVICE closes it",
     ),
     ("wx-mmap", "just-in-time compilers (Java, Node, .NET) need it"),
+    ("memfd-exec", "vm.memfd_noexec came with Linux 6.3, and only the host's root can set it"),
+    ("mem-limit", "no bound is set: an ordinary user's engine has no cgroup, or none was asked for"),
+    ("pids-limit", "no bound is set: an ordinary user's engine has no cgroup, or none was asked for"),
+    ("r-sysinfo", "without a bound on memory the host's figure is the true one"),
     (
         "attr-exec",
         "the file cannot be covered for every process; without a label system it does nothing, and with one the label is set already",

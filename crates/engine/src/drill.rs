@@ -79,10 +79,6 @@ impl Engine {
     }
 
     fn base(&self, asked: &DrillRequest) -> Result<RunRequest> {
-        let facts = serde_json::to_string(&::drill::HostFacts::read()).map_err(|error| Error::Invalid {
-            what: "what is known of the host".into(),
-            reason: error.to_string(),
-        })?;
         let mut request = RunRequest { afterwards: Afterwards::Remove, ..RunRequest::default() };
         match &asked.image {
             Some(image) => image::lend_program(&mut request, image)?,
@@ -90,7 +86,6 @@ impl Engine {
         }
         request.files.root = asked.root;
         request.process.user = asked.user.clone();
-        request.process.env = vec![(FACTS.to_owned(), Some(facts))];
         request.limits = asked.limits.clone();
         request.isolation = asked.isolation.clone();
         Ok(request)
@@ -104,14 +99,16 @@ impl Engine {
         }
     }
 
-    /// One container; what it prints is its findings.
+    /// One container, which knows what the host looks like at that moment; what it prints is its findings.
     fn one_run(&mut self, request: &RunRequest) -> Result<Run> {
+        let mut request = request.clone();
+        request.process.env.push((FACTS.to_owned(), Some(facts()?)));
         let (mut read, write) = std::io::pipe().told("make a pipe")?;
         let null = std::fs::File::open("/dev/null").told("open /dev/null")?;
         // The findings of one run fit a pipe only if it is large.
         kernel::rustix::pipe::fcntl_setpipe_size(&write, PIPE).told("make room for the findings")?;
         let streams = Streams { input: Some(null.as_fd()), output: write.as_fd(), errors: write.as_fd() };
-        let exit = self.run(request, &streams, &mut Clock::off())?;
+        let exit = self.run(&request, &streams, &mut Clock::off())?;
         drop(write);
         let mut text = Vec::new();
         read.read_to_end(&mut text).told("read the findings")?;
@@ -141,6 +138,13 @@ impl Engine {
             notes,
         }
     }
+}
+
+fn facts() -> Result<String> {
+    serde_json::to_string(&::drill::HostFacts::read()).map_err(|error| Error::Invalid {
+        what: "what is known of the host".into(),
+        reason: error.to_string(),
+    })
 }
 
 /// The containers of a drill, one after the other.

@@ -215,7 +215,7 @@ impl Engine {
 fn when(seconds: i64) -> Option<SystemTime> {
     let distance = Duration::from_secs(seconds.unsigned_abs());
     match seconds {
-        ..=GO_ZERO => None,
+        _ if seconds <= GO_ZERO => None,
         ..0 => SystemTime::UNIX_EPOCH.checked_sub(distance),
         0.. => SystemTime::UNIX_EPOCH.checked_add(distance),
     }

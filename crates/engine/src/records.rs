@@ -149,8 +149,10 @@ impl Records {
             record.slot = slot;
             self.write(record)
         });
-        // What cannot be given back now is free as soon as the caller removes the directory.
-        taken.inspect_err(|_| drop(self.forget(record)))
+        taken.inspect_err(|_| match self.forget(record) {
+            // What cannot be given back now is free as soon as the caller removes the directory.
+            Ok(()) | Err(_) => {}
+        })
     }
 
     /// The container's process runs.

@@ -181,8 +181,7 @@ impl std::os::fd::AsFd for SignalFd {
 pub fn send_signal(process: BorrowedFd<'_>, number: i32) -> Result<()> {
     let info = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: a null siginfo asks for what kill(2) sends; the kernel checks the number.
-    let sent =
-        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), number, info, 0u32) };
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), number, info, 0u32) };
     if sent == 0 { Ok(()) } else { Err(Error::new(format!("pidfd_send_signal({number})"), last_errno())) }
 }
 

@@ -58,5 +58,3 @@ pub fn shown(text: &str) -> String {
     let short: String = text.chars().take(100).flat_map(char::escape_default).collect();
     if text.chars().count() > 100 { format!("{short}...") } else { short }
 }
-
-pub(crate) fn mutant(name: &str) -> bool { std::env::var("MUTANT").is_ok_and(|m| m == name) }

@@ -34,9 +34,6 @@ impl Reference {
         if host != DEFAULT_HOST && !is_host(host) {
             return Err(refused("the part before the first slash is not a host"));
         }
-        if path.is_empty() || name.len() > LONGEST_NAME {
-            return Err(refused("it must have 1 to 255 characters before the tag"));
-        }
         if !path.split('/').all(is_component) {
             return Err(refused(
                 "each part must be lower-case letters and digits, joined by `.`, `_`, `__` or dashes",
@@ -54,6 +51,10 @@ impl Reference {
         } else {
             path.to_owned()
         };
+        // As it is stored, so that what parses once parses again.
+        if path.len() > LONGEST_NAME || host.len() > LONGEST_NAME {
+            return Err(refused("host and path may have 255 characters each"));
+        }
         let tag = tag.map(str::to_owned).or_else(|| digest.is_none().then(|| "latest".to_owned()));
         Ok(Self { host: host.to_owned(), path, tag, digest })
     }
@@ -197,5 +198,16 @@ mod tests {
             assert!(Reference::parse(text).is_err(), "{text}");
         }
         assert!(Reference::parse(&"a".repeat(256)).is_err());
+        assert!(Reference::parse(&format!("{}.x/a", "h".repeat(254))).is_err());
+    }
+
+    #[test]
+    fn the_longest_name_has_a_canonical_form() {
+        for length in 240..=256 {
+            if let Ok(reference) = Reference::parse(&"a".repeat(length)) {
+                assert_eq!(Reference::parse(&reference.to_string()), Ok(reference));
+            }
+        }
+        assert!(Reference::parse(&"a".repeat(255 - "library/".len())).is_ok());
     }
 }

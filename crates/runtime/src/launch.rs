@@ -5,25 +5,23 @@
 //! this one maps its ids and joins the layers.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use kernel::caps::Caps;
 use kernel::fork::{Child, Namespaces, Side};
-use kernel::mount::{self, Attributes, Depth};
-use kernel::rustix::fs::{CWD, Mode, OFlags};
+use kernel::rustix::fs::{Mode, OFlags};
 use kernel::rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::clock::Clock;
 use crate::confine::{self, Jail};
 use crate::error::{Error, Result, Step};
-use crate::mounts::Sources;
-use crate::plan::{self, Operation, StagedFile};
-use crate::spec::{Asked, FileOwners, IdRange, Source, Spec, Stdio, Wall};
+use crate::plan::{self, StagedFile};
+use crate::spec::{FileOwners, IdRange, Spec, Stdio, Wall};
 use crate::stage::Stage;
 use crate::view::View;
 use crate::wire::{self, Report};
-use crate::{nodes, rlimit, rootfs};
+use crate::{rlimit, rootfs, sources};
 
 /// A container whose program runs.
 #[derive(Debug)]
@@ -77,7 +75,7 @@ fn start(
     let stage = Stage::new(&files, spec.files.len(), owner)?;
     let targets: Vec<PathBuf> = files.into_iter().map(|file| file.target).collect();
     let operations = plan::mounts(spec, &targets, spec.files.len());
-    let mut sources = open_sources(spec, &operations, stage.tree)?;
+    let mut sources = sources::open(spec, &operations, stage.tree)?;
     sources.cgroups = cgroup.get().views()?;
     clock.stamp("sources opened");
     let (ours, theirs) = kernel::socket::pair().step(|| "make the launch socket")?;
@@ -114,7 +112,7 @@ fn start(
     rlimit::raise(pid(child.get()), &spec.process.rlimits)?;
     tell(&ours, None, clock)?;
     let user_namespace = user_namespace(spec, child.get())?;
-    map_binds(&sources, user_namespace.as_ref());
+    sources::map_owners(&sources, user_namespace.as_ref());
     let root = rootfs::mount(&spec.root, user_namespace.as_ref().map(AsFd::as_fd))?;
     clock.stamp("root file system mounted");
     tell(&ours, Some(root.tree.as_fd()), clock)?;
@@ -250,22 +248,6 @@ fn user_namespace(spec: &Spec, child: &Child) -> Result<Option<OwnedFd>> {
     }
 }
 
-/// Maps owners of bind mounts, so that the container's root owns what the host's root owns there.
-///
-/// A file system that cannot map shows its files as nobody's, which only takes rights away, so
-/// that is no failure.
-fn map_binds(sources: &Sources, user_namespace: Option<&OwnedFd>) {
-    let Some(user_namespace) = user_namespace else { return };
-    for tree in sources.binds.iter().flatten() {
-        let attributes = Attributes { id_map: Some(user_namespace.as_fd()), ..Attributes::default() };
-        let mapped = mount::set_attributes(tree.as_fd(), &attributes, Depth::Recursive)
-            .or_else(|_| mount::set_attributes(tree.as_fd(), &attributes, Depth::Single));
-        match mapped {
-            Ok(()) | Err(_) => {}
-        }
-    }
-}
-
 fn staged_files(spec: &Spec, view: Option<&View>) -> Vec<StagedFile> {
     let given = spec
         .files
@@ -273,73 +255,6 @@ fn staged_files(spec: &Spec, view: Option<&View>) -> Vec<StagedFile> {
         .map(|file| StagedFile { target: file.target.clone(), content: file.content.clone() });
     let shown = view.into_iter().flat_map(View::files);
     given.chain(shown).collect()
-}
-
-/// Opens everything of the host that the container will be given, while paths still mean the
-/// host's.
-fn open_sources(spec: &Spec, operations: &[Operation], stage: OwnedFd) -> Result<Sources> {
-    let mut binds = Vec::with_capacity(spec.mounts.len() + 1);
-    for (index, mount) in spec.mounts.iter().enumerate() {
-        binds.push(match &mount.source {
-            Source::Bind { path, depth } => {
-                let locked = mount::NOSUID | mount::NODEV | mount::RDONLY;
-                let attributes = attributes_of(operations, index).unwrap_or(locked);
-                Some(open_bind(path, *depth, attributes, mount.propagation)?)
-            }
-            Source::Tmpfs { .. } => None,
-        });
-    }
-    for (path, place) in [("/proc", plan::HOST_PROC), ("/sys", plan::HOST_SYS)] {
-        let wanted = attributes_of(operations, spec.mounts.len() + place);
-        binds.push(wanted.map(|set| open_place_of_host(Path::new(path), set)).transpose()?);
-    }
-    let mut devices = Vec::new();
-    for (at, operation) in operations.iter().enumerate() {
-        if let Operation::Device { source, asked, .. } = operation {
-            let node = match asked {
-                Asked::ByDefault => nodes::of_host(source),
-                Asked::ByPerson => {
-                    nodes::of_container(source, stage.as_fd(), &format!("node{at}"), &spec.namespaces.user)
-                }
-            };
-            devices.push((source.clone(), node?));
-        }
-    }
-    Ok(Sources { stage, binds, devices, cgroups: crate::cgroup::Views::None })
-}
-
-/// What the plan says of the bind source `wanted`; nothing when it does not use it.
-fn attributes_of(operations: &[Operation], wanted: usize) -> Option<u64> {
-    operations.iter().find_map(|operation| match operation {
-        Operation::Bind { index, attributes, .. } if *index == wanted => Some(*attributes),
-        _ => None,
-    })
-}
-
-/// The host's own proc or sysfs, without what is mounted on it where that can be left behind: what an
-/// ordinary user may not unmount comes along (mount_namespaces(7)), and is as read-only as the rest.
-fn open_place_of_host(path: &Path, attributes: u64) -> Result<OwnedFd> {
-    match open_bind(path, Depth::Single, attributes, 0) {
-        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::INVAL => {
-            open_bind(path, Depth::Recursive, attributes, 0)
-        }
-        other => other,
-    }
-}
-
-/// Propagation counts here and not later: what is private once has no host to follow.
-fn open_bind(path: &Path, depth: Depth, attributes: u64, propagation: u64) -> Result<OwnedFd> {
-    let tree = match mount::clone_tree(CWD, path, depth) {
-        Err(error) if matches!(error.errno, kernel::Errno::NOENT | kernel::Errno::NOTDIR) => {
-            return Err(Error::SourceMissing { what: "mount source", path: path.to_owned() });
-        }
-        other => other.step(|| format!("open the mount source {}", path.display()))?,
-    };
-    let propagation = if propagation == 0 { mount::PRIVATE } else { propagation };
-    let protected = Attributes { set: attributes, propagation, ..Attributes::default() };
-    mount::set_attributes(tree.as_fd(), &protected, depth)
-        .step(|| format!("protect the mount {}", path.display()))?;
-    Ok(tree)
 }
 
 type Streams = [Option<OwnedFd>; 3];

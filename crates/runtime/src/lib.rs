@@ -18,6 +18,7 @@ pub mod policy;
 pub mod rlimit;
 pub mod rootfs;
 pub mod seccomp;
+mod sources;
 pub mod spec;
 mod stage;
 mod targets;

@@ -62,11 +62,13 @@ pub(crate) fn mount(root: &Root, id_map: Option<BorrowedFd<'_>>) -> Result<Joine
 
 fn join(root: &Root, layers: &[OwnedFd], writable: &OwnedFd) -> Result<OwnedFd> {
     match by_descriptor(root, layers, writable) {
-        // Linux before 6.5 knows no such kind of option.
-        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::OPNOTSUPP => {
+        // Before Linux 6.5 overlayfs knew no option of that kind, before 6.13 it took no descriptor of a mount.
+        Err(Error::Step { source, .. })
+            if matches!(source.errno, kernel::Errno::OPNOTSUPP | kernel::Errno::BADF) =>
+        {
             named::join(root, layers)
         }
-        // Linux before 6.13 takes no layer that way; a later one may mean something else.
+        // Between them some had another name for it; a later one may mean something else.
         Err(Error::Step { source, .. }) if source.errno == kernel::Errno::INVAL => named::join(root, layers)
             .map_err(|error| Error::Child {
                 step: "join the image's layers".into(),

@@ -38,8 +38,11 @@ impl Stage {
         let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
             | MountAttrFlags::MOUNT_ATTR_NODEV
             | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-        let options =
-            [FsOption::Text("mode", "755"), FsOption::Text("size", "4m"), FsOption::Text("nr_inodes", "4096")];
+        let options = [
+            FsOption::Text("mode", "755"),
+            FsOption::Text("size", "4m"),
+            FsOption::Text("nr_inodes", "4096"),
+        ];
         let tree = mount::new_filesystem("tmpfs", &options, attributes).step(step)?;
         let create = |name: &str, mode: u32| {
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;

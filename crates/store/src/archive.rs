@@ -71,7 +71,7 @@ impl Store {
     }
 
     fn take_in(&self, spool: &Spool, mut staging: Staging, progress: OnProgress<'_>) -> Result<Vec<Loaded>> {
-        let found = if spool.has("index.json") { layout::images(spool)? } else { docker::images(spool)? };
+        let found = if spool.has("index.json")? { layout::images(spool)? } else { docker::images(spool)? };
         if found.is_empty() {
             return Err(Error::refused("it holds no image"));
         }
@@ -146,6 +146,6 @@ impl Store {
 /// A document of an archive, which must be small.
 fn document(spool: &Spool, name: &str) -> Result<Vec<u8>> {
     let member =
-        spool.find(name).ok_or_else(|| Error::refused(format!("it has no `{}`", oci::shown(name))))?;
+        spool.find(name)?.ok_or_else(|| Error::refused(format!("it has no `{}`", oci::shown(name))))?;
     spool.read(&member, name)
 }

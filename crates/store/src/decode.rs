@@ -96,7 +96,7 @@ impl<R: Read> Read for Decoder<R> {
         if self.out > self.bounds.most {
             return Err(refused(format!("it unpacks to more than {} bytes", self.bounds.most)));
         }
-        if !crate::mutant("bomb") && self.compression != Compression::Plain
+        if self.compression != Compression::Plain
             && self.out > FREE
             && self.out / self.taken().max(1) > self.bounds.ratio
         {

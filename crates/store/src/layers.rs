@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One stream into one layer: digested, decompressed, digested again and unpacked in one pass.
+//! One stream into one layer: decompressed, digested and unpacked in one pass.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -108,7 +108,10 @@ impl Store {
                 Err(error) => return Err(Error::io("publish a layer", &place, error)),
             }
         }
-        Ok(())
+        // The new names, before the index of images relies on them.
+        let parent = self.root.join("layers");
+        let synced = std::fs::File::open(&parent).and_then(|parent| parent.sync_all());
+        synced.map_err(|error| Error::io("write the layers' names to disk", &parent, error))
     }
 
     fn unpack_into(
@@ -133,7 +136,7 @@ impl Store {
         io::copy(&mut hashing, &mut io::sink()).map_err(|error| failed(io_error(error)))?;
         let diff_id = hashing.hasher.finish();
         match promise.diff_id {
-            Some(wanted) if *wanted != diff_id && !crate::mutant("diff-id") => Err(Error::Digest {
+            Some(wanted) if *wanted != diff_id => Err(Error::Digest {
                 what: format!("layer {label}"),
                 wanted: wanted.to_string(),
                 found: diff_id.to_string(),
@@ -166,7 +169,7 @@ pub(crate) fn layer_name(diff_id: &Digest) -> String {
 /// A reader that goes by the media type and one that looks at the bytes must see the same.
 fn check_compression(promised: Option<Compression>, found: Compression) -> Result<(), unpack::Error> {
     match promised {
-        Some(promised) if promised != found && !crate::mutant("media-type") => {
+        Some(promised) if promised != found => {
             Err(unpack::Error::rule(format!("its media type says {promised} and it is {found}")))
         }
         _ => Ok(()),

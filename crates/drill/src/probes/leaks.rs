@@ -60,7 +60,7 @@ pub(super) const ROWS: &[Row] = &[
         told("/proc/uptime", |text| {
             let own = text.split('.').next().and_then(|seconds| seconds.parse::<u64>().ok());
             match (own, here.facts.uptime) {
-                (Some(own), Some(host)) => own >= host,
+                (Some(own), Some(host)) => own + ROUNDING >= host,
                 (own, _) => own.is_some(),
             }
         })
@@ -74,8 +74,7 @@ pub(super) const ROWS: &[Row] = &[
             let now = kernel::rustix::time::clock_gettime(kernel::rustix::time::ClockId::Realtime).tv_sec;
             let uptime = here.facts.uptime.and_then(|uptime| i64::try_from(uptime).ok());
             match (boot, uptime) {
-                // Both are rounded.
-                (Some(boot), Some(uptime)) => now - boot >= uptime - 1,
+                (Some(boot), Some(uptime)) => now - boot + ROUNDING.cast_signed() >= uptime,
                 (boot, _) => boot.is_some(),
             }
         })
@@ -187,3 +186,5 @@ fn first_line(text: &str) -> String {
 }
 
 const STORAGE: [&str; 4] = ["/overlay", "/docker", "/containers", "/layers"];
+/// Seconds: sysinfo(2) rounds up, /proc/uptime down.
+const ROUNDING: u64 = 2;

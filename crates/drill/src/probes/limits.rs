@@ -68,9 +68,9 @@ fn disk_room() -> Seen {
         Some((stat.f_bavail.saturating_mul(stat.f_frsize) >> 30, place))
     };
     match places.filter_map(room).max() {
-        Some((gigabytes, place)) => {
-            Seen::open_if(gigabytes > 4, format!("{gigabytes} GiB can be written in {place}"))
-        }
+        Some((gigabytes @ 5.., place)) => Seen::Open(format!("{gigabytes} GiB can be written in {place}")),
+        // A small disk is no wall's merit.
+        Some((gigabytes, place)) => Seen::Absent(format!("only {gigabytes} GiB are free in {place}")),
         None => Seen::Stopped("nothing on a disk can be written".into()),
     }
 }

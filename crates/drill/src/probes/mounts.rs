@@ -9,6 +9,7 @@ use super::errno::{EAGAIN, EBADF, EBUSY, EINVAL, ENODEV, ENOENT, ENOTDIR};
 use super::files::writable;
 use super::{Here, Row, Seen, row};
 use crate::Class::Attempt;
+use crate::Wall;
 
 pub(super) const ROWS: &[Row] = &[
     row("mount-tmpfs", Attempt, "mount a tmpfs", |here| mount(here, b"tmpfs\0", b"\0")).wants("SYS_ADMIN"),
@@ -16,7 +17,8 @@ pub(super) const ROWS: &[Row] = &[
     row("mount-cgroup", Attempt, "mount a v1 cgroup (release_agent, CVE-2022-0492)", |here| {
         mount(here, b"cgroup\0", b"memory\0")
     })
-    .wants("SYS_ADMIN"),
+    .wants("SYS_ADMIN")
+    .held(&[Wall::CgroupNamespace]),
     row("remount-proc-sys", Attempt, "make /proc/sys writable", remount_proc_sys).wants("SYS_ADMIN"),
     row("umount-mask", Attempt, "take a mask away", umount_mask).wants("SYS_ADMIN"),
     row("pivot_root", Attempt, "pivot_root(2)", |here| {

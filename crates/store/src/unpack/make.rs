@@ -30,7 +30,7 @@ impl Unpacker<'_> {
                 self.make_directory(entry, name)?;
                 // The whiteout took what the layers below have there; the new directory must not bring
                 // it back.
-                if hides && !crate::mutant("readd") { self.make_opaque(name.parts()) } else { Ok(()) }
+                if hides { self.make_opaque(name.parts()) } else { Ok(()) }
             }
             Kind::File => self.make_file(entry, name, data),
             Kind::SymLink => self.make_link(entry, name),
@@ -86,7 +86,7 @@ impl Unpacker<'_> {
     ) -> Result<(), Error> {
         let size = entry.sparse.as_ref().map_or(entry.size, |sparse| sparse.real_size);
         self.logical = self.logical.saturating_add(size);
-        if self.logical > self.options.most_bytes && !crate::mutant("logical") {
+        if self.logical > self.options.most_bytes {
             let most = self.options.most_bytes;
             return Err(Error::rule(format!("the layer's files have more than {most} bytes")));
         }
@@ -157,7 +157,7 @@ impl Unpacker<'_> {
         match FileType::from_raw_mode(known.st_mode) {
             FileType::Directory => return Err(Error::rule("a hard link leads to a directory")),
             // The only devices here are whiteouts: a second name of one would hide another file.
-            FileType::CharacterDevice if !crate::mutant("hard-whiteout") => return Err(Error::rule("a hard link leads to a whiteout")),
+            FileType::CharacterDevice => return Err(Error::rule("a hard link leads to a whiteout")),
             _ => {}
         }
         self.anew(name, "make the hard link", |place, new| {
@@ -176,7 +176,7 @@ impl Unpacker<'_> {
     /// Every container has a `/dev` of its own, so a root file system's nodes there are not missed;
     /// elsewhere a node is a key to a device of the host, and 0:0 would be a whiteout.
     fn pass_device(&mut self, entry: &Entry, name: &Name<'_>) -> Result<(), Error> {
-        if crate::mutant("devices") || entry.device != (0, 0) && name.parts().first() == Some(&&b"dev"[..]) {
+        if entry.device != (0, 0) && name.parts().first() == Some(&&b"dev"[..]) {
             self.summary.devices += 1;
             return Ok(());
         }

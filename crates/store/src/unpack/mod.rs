@@ -125,7 +125,7 @@ impl Unpacker<'_> {
         let Some((parent, file)) = name.split() else { return self.take_root(entry) };
         match path::whiteout(file)? {
             _ if path::below_aufs(parent) => Ok(()),
-            _ if path::below_whiteout(parent) && !crate::mutant("below-whiteout") => Err(Error::rule("it lies below a whiteout")),
+            _ if path::below_whiteout(parent) => Err(Error::rule("it lies below a whiteout")),
             Some(Whiteout::Aufs) => Ok(()),
             Some(_) if entry.kind != Kind::File || entry.size != 0 => {
                 Err(Error::rule("a whiteout is not an empty file"))
@@ -155,7 +155,6 @@ impl Unpacker<'_> {
         match rustix::fs::mknodat(place, OsStr::from_bytes(hidden), device, Mode::empty(), 0) {
             Ok(()) => {}
             Err(Errno::EXIST) if self.whited_out.contains(&name) => {}
-            Err(Errno::EXIST) if crate::mutant("hides-own") => {}
             Err(Errno::EXIST) => return Err(Error::rule("it hides what the same layer brings")),
             Err(errno) => return Err(Error::call("make the whiteout", errno)),
         }

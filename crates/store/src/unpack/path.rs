@@ -38,14 +38,14 @@ pub(super) fn clean(path: &[u8]) -> Result<Name<'_>, Error> {
     for part in path.split(|byte| *byte == b'/') {
         match part {
             b"" | b"." => {}
-            b".." if !crate::mutant("dotdot") => return Err(Error::rule("its name has a `..`")),
+            b".." => return Err(Error::rule("its name has a `..`")),
             part if part.len() > 255 => {
                 return Err(Error::rule("a part of its name is longer than 255 bytes"));
             }
             part => parts.push(part),
         }
     }
-    if parts.len() > DEEPEST && !crate::mutant("depth") {
+    if parts.len() > DEEPEST {
         return Err(Error::rule(format!("it lies more than {DEEPEST} directories deep")));
     }
     Ok(Name { parts })
@@ -92,7 +92,6 @@ pub(super) enum Attribute {
 /// `trusted.overlay.*` and `user.overlay.*` would let a layer hide or redirect what lies below, unseen
 /// by whoever reads its tar; labels of the host's access control are not a layer's to give.
 pub(super) fn attribute(name: &[u8], kind: Kind, owners: Owners) -> Attribute {
-    if crate::mutant("xattrs") && kind != Kind::SymLink { return Attribute::Kept; }
     let kept = match name {
         b"security.capability" => owners == Owners::Kept && kind == Kind::File,
         b"system.posix_acl_access" | b"system.posix_acl_default" => true,

@@ -54,7 +54,7 @@ impl<'a> Places<'a> {
     fn open_with(&self, parts: &[&[u8]], flags: OFlags) -> Result<OwnedFd, Error> {
         let name = if parts.is_empty() { b".".to_vec() } else { parts.join(&b'/') };
         let path = Path::new(OsStr::from_bytes(&name));
-        open_in(self.root.as_fd(), path, flags, Mode::empty(), if crate::mutant("links") { Links::InRoot } else { Links::Refuse }).map_err(|error| {
+        open_in(self.root.as_fd(), path, flags, Mode::empty(), Links::Refuse).map_err(|error| {
             match error.errno {
                 Errno::LOOP | Errno::NOTDIR => Error::rule("a directory on its way is a link or a file"),
                 errno => Error::call("open its directory", errno),

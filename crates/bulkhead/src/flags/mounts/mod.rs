@@ -297,8 +297,7 @@ mod tests {
     #[test]
     fn tmpfs_mounts() {
         let plain = empty_tmpfs("/run".to_owned());
-        let source =
-            MountSource::Tmpfs { size: Some(64 << 20), mode: Some(0o1777), owner: (None, Some(33)) };
+        let source = MountSource::Tmpfs { size: Some(64 << 20), mode: Some(0o1777), owner: (None, Some(33)) };
         let sized = MountRequest { source, exec: Some(Exec::Allowed), ..plain.clone() };
         for (text, want) in [
             ("/run", &plain),
