@@ -101,17 +101,52 @@ fn kill_everywhere(words: &[&str], undo: &[&str]) {
     assert_staging_is_empty(&sandbox, "in the end");
 }
 
+/// A call that fails, as on a full disk, at any point: what was published by then goes with the next
+/// command.
+#[test]
+fn a_load_on_which_any_system_call_fails_leaves_nothing() {
+    if !has_strace() {
+        return tests::skip("strace is not installed");
+    }
+    let sandbox = Sandbox::new();
+    let archive = tests::image("layers.docker.tar");
+    let words = ["load", "--quiet", "--input", archive.to_str().unwrap()];
+    assert_eq!(sandbox.call(["images", "--quiet"]).ok(), "");
+    let mut failures = 0;
+    for call in CALLS.into_iter().chain(["fsync", "pwrite64"]).filter(|call| *call != "flock") {
+        for time in moments() {
+            let output = disturbed(&sandbox, call, time, "error=ENOSPC", &words);
+            if output.status.success() {
+                sandbox.call(["rmi", "layers:1"]).ok();
+                break;
+            }
+            let case = format!("{call} number {time} fails: {output:?}");
+            assert_eq!(output.status.code(), Some(1), "{case}");
+            assert_eq!(sandbox.call(["images", "--quiet"]).ok(), "", "{case}");
+            assert_staging_is_empty(&sandbox, &case);
+            assert_eq!(count(&sandbox, "layers"), 0, "{case}");
+            failures += 1;
+        }
+    }
+    assert!(failures > 20, "only {failures} failures: the list of calls is out of date");
+}
+
 /// Runs `words`, killed when it makes `call` for the `time`th time. Whether it ended before that.
 fn killed_at(sandbox: &Sandbox, call: &str, time: u32, words: &[&str]) -> bool {
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
-    command.args(["-e", &format!("inject={call}:signal=KILL:when={time}")]);
-    command.arg(tests::binary()).args(words).env("BULKHEAD_ROOT", sandbox.root());
-    let output = command.output().unwrap();
+    let output = disturbed(sandbox, call, time, "signal=KILL", words);
     use std::os::unix::process::ExitStatusExt as _;
     let killed = output.status.signal() == Some(9) || output.status.code() == Some(137);
     assert!(killed || output.status.success(), "{call} {time}: {output:?}");
     !killed
+}
+
+/// Runs `words` under strace(1), which does something else when `call` is made for the `time`th time.
+fn disturbed(sandbox: &Sandbox, call: &str, time: u32, how: &str, words: &[&str]) -> std::process::Output {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    command.args(["-e", &format!("inject={call}:{how}:when={time}")]);
+    command.arg(tests::binary()).args(words).env("BULKHEAD_ROOT", sandbox.root());
+    command.output().unwrap()
 }
 
 /// A disk of a few megabytes, full at different places; then it grows, and the same load works.

@@ -163,7 +163,7 @@ impl Bench {
     fn keep(&self, name: &str) -> Result<()> {
         let corpus = self.directory("corpus", name)?;
         self.program(name)?
-            .args(&["-set_cover_merge=1", "-max_len=4096", "-verbosity=0"])
+            .args(&["-set_cover_merge=1", "-use_counters=0", "-max_len=4096", "-verbosity=0"])
             .arg(corpus)
             .arg(self.directory("target/grown", name)?)
             .run_quietly()

@@ -49,14 +49,19 @@ impl Project {
 
     /// Builds one binary of the workspace and says where it is.
     pub(crate) fn build(&self, package: &str, binary: &str, profile: Profile) -> Result<PathBuf> {
-        let messages = self
+        let built = self
             .cargo(["build", "--quiet", "--message-format=json-render-diagnostics", "--package", package])
             .arg("--bin")
             .arg(binary)
             .arg("--profile")
             .arg(profile.name())
-            .text()?;
-        executables(&messages)
+            .output()?;
+        if !built.status.success() {
+            // Standard output has the messages for us, standard error those for a person.
+            let said = String::from_utf8_lossy(&built.stderr);
+            return Err(Failure::new(format!("{binary} does not build\n{}", said.trim())));
+        }
+        executables(&String::from_utf8_lossy(&built.stdout))
             .find(|made| made.name == binary)
             .map(|made| made.path)
             .ok_or_else(|| Failure::new(format!("cargo built no binary named {binary}")))

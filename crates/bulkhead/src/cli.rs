@@ -52,7 +52,7 @@ enum Verb {
     Ps(ps::Flags),
     Rm(rm::Flags),
     Walls(walls::Flags),
-    Drill(drill::Flags),
+    Drill(Box<drill::Flags>),
     Completions(completions::Flags),
     #[command(hide = true)]
     Man(man::Flags),
@@ -74,7 +74,7 @@ impl CommandLine {
             Verb::Ps(flags) => ps::call(&flags, global),
             Verb::Rm(flags) => rm::call(&flags, global),
             Verb::Walls(flags) => walls::call(&flags, global),
-            Verb::Drill(flags) => drill::call(flags, global),
+            Verb::Drill(flags) => drill::call(*flags, global),
             Verb::Completions(flags) => completions::call(&flags),
             Verb::Man(flags) => man::call(&flags),
         }

@@ -155,138 +155,126 @@ mod tests {
         told(&cli::parse(&args).unwrap_err())
     }
 
+    const RUN: &str = "hint: `bulkhead run --help` explains its flags";
+    /// What is typed, the headline, the hint, the exit code.
+    const COMPLAINTS: &[(&str, &str, &str, u8)] = &[
+        ("bulkhead rnu x", "there is no verb \"rnu\"", "hint: did you mean run?", 1),
+        (
+            "bulkhead frobnicate",
+            "there is no verb \"frobnicate\"",
+            "hint: `bulkhead --help` lists the verbs",
+            1,
+        ),
+        ("bulkhead --bad", "`bulkhead` has no flag --bad", "hint: `bulkhead --help` lists the verbs", 125),
+        (
+            "bulkhead run --memroy 64m x",
+            "`bulkhead run` has no flag --memroy",
+            "hint: did you mean --memory?",
+            125,
+        ),
+        ("bulkhead run -Z x", "`bulkhead run` has no flag -Z", RUN, 125),
+        ("bulkhead run", "`bulkhead run` needs IMAGE", RUN, 125),
+        (
+            "bulkhead drill --here -u 1 --cap-add ALL x",
+            "--here cannot be used together with what else is given",
+            "hint: `bulkhead drill --help` explains its flags",
+            125,
+        ),
+        (
+            "bulkhead run --memory 64x x",
+            r#"--memory: "64x" is not a size: "x" is not a unit, b, k, m, g, t and p are"#,
+            RUN,
+            125,
+        ),
+        (
+            "bulkhead run -m 64x x",
+            r#"--memory: "64x" is not a size: "x" is not a unit, b, k, m, g, t and p are"#,
+            RUN,
+            125,
+        ),
+        ("bulkhead run --rm=maybe x", r#"--rm: "maybe" is neither true nor false"#, RUN, 125),
+        ("bulkhead run --cpu-shares x y", r#"--cpu-shares: "x" is not a whole number from 0 up"#, RUN, 125),
+        ("bulkhead run --stop-timeout ~ y", r#"--stop-timeout: "" is not a whole number"#, RUN, 125),
+        ("bulkhead run --name", "--name needs a value", RUN, 125),
+        (
+            "bulkhead run --net bridge x",
+            r#"--network: "bridge" is not supported yet: none and host are"#,
+            RUN,
+            125,
+        ),
+        (
+            "bulkhead run -v x y",
+            r#"--volume: "x" lacks its source: volumes are not supported yet, paths of the host are"#,
+            RUN,
+            125,
+        ),
+        (
+            "bulkhead images --format yaml",
+            r#"--format: "yaml" is not one of table, json"#,
+            "hint: `bulkhead images --help` explains its flags",
+            125,
+        ),
+        (
+            "bulkhead images --format jsn",
+            r#"--format: "jsn" is not one of table, json"#,
+            "hint: did you mean json?",
+            125,
+        ),
+        (
+            "bulkhead images --format",
+            "--format needs a value",
+            "hint: `bulkhead images --help` explains its flags",
+            125,
+        ),
+        (
+            "bulkhead images --format=~",
+            "--format needs a value",
+            "hint: `bulkhead images --help` explains its flags",
+            125,
+        ),
+        (
+            "bulkhead images -x",
+            "`bulkhead images` has no flag -x",
+            "hint: `bulkhead images --help` explains its flags",
+            125,
+        ),
+        (
+            "bulkhead tag a",
+            "`bulkhead tag` needs REPOSITORY[:TAG]",
+            "hint: `bulkhead tag --help` explains its flags",
+            1,
+        ),
+        (
+            "bulkhead tag",
+            "`bulkhead tag` needs IMAGE and REPOSITORY[:TAG]",
+            "hint: `bulkhead tag --help` explains its flags",
+            1,
+        ),
+        (
+            "bulkhead tag a b c",
+            "`bulkhead tag` cannot use the word \"c\"",
+            "hint: `bulkhead tag --help` explains its flags",
+            1,
+        ),
+        ("bulkhead rmi", "`bulkhead rmi` needs IMAGE", "hint: `bulkhead rmi --help` explains its flags", 1),
+        (
+            "bulkhead completions tcsh",
+            "SHELL: \"tcsh\" is not one of bash, zsh, fish",
+            "hint: `bulkhead completions --help` explains its flags",
+            125,
+        ),
+        (
+            "bulkhead --color pink images",
+            "--color: \"pink\" is not one of auto, always, never",
+            "hint: `bulkhead images --help` explains its flags",
+            125,
+        ),
+    ];
+
     /// A tilde stands for nothing, so that an empty word can be written.
     #[test]
     fn complaints() {
-        let run = "hint: `bulkhead run --help` explains its flags";
-        for (line, headline, hint, code) in [
-            ("bulkhead rnu x", "there is no verb \"rnu\"", "hint: did you mean run?", 1),
-            (
-                "bulkhead frobnicate",
-                "there is no verb \"frobnicate\"",
-                "hint: `bulkhead --help` lists the verbs",
-                1,
-            ),
-            (
-                "bulkhead --bad",
-                "`bulkhead` has no flag --bad",
-                "hint: `bulkhead --help` lists the verbs",
-                125,
-            ),
-            (
-                "bulkhead run --memroy 64m x",
-                "`bulkhead run` has no flag --memroy",
-                "hint: did you mean --memory?",
-                125,
-            ),
-            ("bulkhead run -Z x", "`bulkhead run` has no flag -Z", run, 125),
-            ("bulkhead run", "`bulkhead run` needs IMAGE", run, 125),
-            (
-                "bulkhead drill --here -u 1 --cap-add ALL x",
-                "--here cannot be used together with what else is given",
-                "hint: `bulkhead drill --help` explains its flags",
-                125,
-            ),
-            (
-                "bulkhead run --memory 64x x",
-                r#"--memory: "64x" is not a size: "x" is not a unit, b, k, m, g, t and p are"#,
-                run,
-                125,
-            ),
-            (
-                "bulkhead run -m 64x x",
-                r#"--memory: "64x" is not a size: "x" is not a unit, b, k, m, g, t and p are"#,
-                run,
-                125,
-            ),
-            ("bulkhead run --rm=maybe x", r#"--rm: "maybe" is neither true nor false"#, run, 125),
-            (
-                "bulkhead run --cpu-shares x y",
-                r#"--cpu-shares: "x" is not a whole number from 0 up"#,
-                run,
-                125,
-            ),
-            ("bulkhead run --stop-timeout ~ y", r#"--stop-timeout: "" is not a whole number"#, run, 125),
-            ("bulkhead run --name", "--name needs a value", run, 125),
-            (
-                "bulkhead run --net bridge x",
-                r#"--network: "bridge" is not supported yet: none and host are"#,
-                run,
-                125,
-            ),
-            (
-                "bulkhead run -v x y",
-                r#"--volume: "x" lacks its source: volumes are not supported yet, paths of the host are"#,
-                run,
-                125,
-            ),
-            (
-                "bulkhead images --format yaml",
-                r#"--format: "yaml" is not one of table, json"#,
-                "hint: `bulkhead images --help` explains its flags",
-                125,
-            ),
-            (
-                "bulkhead images --format jsn",
-                r#"--format: "jsn" is not one of table, json"#,
-                "hint: did you mean json?",
-                125,
-            ),
-            (
-                "bulkhead images --format",
-                "--format needs a value",
-                "hint: `bulkhead images --help` explains its flags",
-                125,
-            ),
-            (
-                "bulkhead images --format=~",
-                "--format needs a value",
-                "hint: `bulkhead images --help` explains its flags",
-                125,
-            ),
-            (
-                "bulkhead images -x",
-                "`bulkhead images` has no flag -x",
-                "hint: `bulkhead images --help` explains its flags",
-                125,
-            ),
-            (
-                "bulkhead tag a",
-                "`bulkhead tag` needs REPOSITORY[:TAG]",
-                "hint: `bulkhead tag --help` explains its flags",
-                1,
-            ),
-            (
-                "bulkhead tag",
-                "`bulkhead tag` needs IMAGE and REPOSITORY[:TAG]",
-                "hint: `bulkhead tag --help` explains its flags",
-                1,
-            ),
-            (
-                "bulkhead tag a b c",
-                "`bulkhead tag` cannot use the word \"c\"",
-                "hint: `bulkhead tag --help` explains its flags",
-                1,
-            ),
-            (
-                "bulkhead rmi",
-                "`bulkhead rmi` needs IMAGE",
-                "hint: `bulkhead rmi --help` explains its flags",
-                1,
-            ),
-            (
-                "bulkhead completions tcsh",
-                "SHELL: \"tcsh\" is not one of bash, zsh, fish",
-                "hint: `bulkhead completions --help` explains its flags",
-                125,
-            ),
-            (
-                "bulkhead --color pink images",
-                "--color: \"pink\" is not one of auto, always, never",
-                "hint: `bulkhead images --help` explains its flags",
-                125,
-            ),
-        ] {
+        for &(line, headline, hint, code) in COMPLAINTS {
             assert_eq!(complaint(line), (format!("error: {headline}\n{hint}\n"), code), "{line}");
         }
     }

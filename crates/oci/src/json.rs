@@ -115,6 +115,9 @@ mod tests {
         assert!(check("t", br#"{"a":1,"a":2}"#).is_err());
         assert!(check("t", br#"{"a":{"b":1,"b":1}}"#).is_err());
         assert!(check("t", b"{} x").is_err());
+        let string = |length: usize| format!("\"{}\"", "x".repeat(length));
+        assert!(check("t", string(LARGEST - 2).as_bytes()).is_ok());
+        assert!(check("t", string(LARGEST).as_bytes()).unwrap_err().to_string().contains("4 MiB"));
         assert!(check("t", &[b'['; 1000]).is_err());
         let long = format!("{{\"{0}\":1,\"{0}\":1}}", "k".repeat(100_000));
         assert!(check("t", long.as_bytes()).unwrap_err().to_string().len() < 500);

@@ -90,7 +90,7 @@ impl Store {
         staging.begin_publishing();
         self.publish(&fresh)?;
         self.database()?.add(&rows, &names)?;
-        staging.finish()?;
+        staging.finish();
         Ok(loaded)
     }
 

@@ -165,7 +165,7 @@ impl Store {
         let mut removed: Vec<_> = names.iter().map(|name| Removed::Untagged(familiar(name))).collect();
         removed.push(Removed::Deleted(id));
         removed.extend(self.remove_unused_layers(&staging)?);
-        staging.finish()?;
+        staging.finish();
         Ok(removed)
     }
 

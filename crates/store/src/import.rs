@@ -61,7 +61,7 @@ impl Store {
         staging.begin_publishing();
         self.publish(&[layer])?;
         self.database()?.add(&[row], &names)?;
-        staging.finish()?;
+        staging.finish();
         Ok(id)
     }
 }

@@ -100,7 +100,7 @@ impl Store {
         let Some(_alone) = self.try_hold_alone()? else { return Ok(()) };
         let staging = Staging::make(&self.root)?;
         self.remove_unused_layers(&staging)?;
-        staging.finish()?;
+        staging.finish();
         abandoned.into_iter().try_for_each(staging::Abandoned::forget)
     }
 

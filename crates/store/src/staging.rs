@@ -64,10 +64,10 @@ impl Staging {
         self.end = End::Unfinished;
     }
 
-    /// Everything is where it belongs: removes the directory.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    /// Everything is where it belongs. What was done stays done even if the directory cannot be removed
+    /// now.
+    pub(crate) fn finish(mut self) {
         self.end = End::Whole;
-        self.remove()
     }
 
     fn remove(&self) -> Result<()> {
