@@ -18,16 +18,19 @@ pub fn remove_tree(parent: BorrowedFd<'_>, name: &OsStr) -> Result<(), Error> {
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(errno) => return Err(failed("unlinkat", errno)),
     }
-    let mut open = vec![Level {
-        directory: open_directory(parent, name).map_err(|errno| failed("openat", errno))?,
-        name: CString::default(),
-    }];
+    let Some(top) = still_there(open_directory(parent, name)).map_err(|errno| failed("openat", errno))?
+    else {
+        return Ok(());
+    };
+    let mut open = vec![Level { directory: top, name: CString::default() }];
     while let Some(level) = open.last() {
-        match first_directory(&level.directory).map_err(|errno| failed("unlinkat", errno))? {
+        let inner =
+            still_there(first_directory(&level.directory)).map_err(|errno| failed("unlinkat", errno))?;
+        match inner.flatten() {
             Some(inner) => {
-                let directory = open_directory(level.directory.as_fd(), inner.as_c_str())
+                let directory = still_there(open_directory(level.directory.as_fd(), inner.as_c_str()))
                     .map_err(|errno| failed("openat", errno))?;
-                open.push(Level { directory, name: inner });
+                open.extend(directory.map(|directory| Level { directory, name: inner }));
             }
             None => {
                 let Some(emptied) = open.pop() else { break };
@@ -43,6 +46,15 @@ pub fn remove_tree(parent: BorrowedFd<'_>, name: &OsStr) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Nothing where somebody else, who removes the same tree, came first.
+fn still_there<T>(found: Result<T, Errno>) -> Result<Option<T>, Errno> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
 }
 
 struct Level {
