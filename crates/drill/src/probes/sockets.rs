@@ -52,8 +52,12 @@ fn net_route(_: &Here<'_>) -> Seen {
         Err(error) => return Seen::Unknown(format!("/proc/net/route: {error}")),
     };
     let fourth = routes.lines().skip(1).any(|line| line.split('\t').nth(1) == Some("00000000"));
-    // A kernel without IPv6 has no such file and no such route.
-    let routes = std::fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
+    let routes = match std::fs::read_to_string("/proc/net/ipv6_route") {
+        Ok(routes) => routes,
+        // A kernel without IPv6 has no such file and no such route.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Seen::Unknown(format!("/proc/net/ipv6_route: {error}")),
+    };
     let sixth = routes.lines().any(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let nowhere = fields.last() == Some(&"lo");
