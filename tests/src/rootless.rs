@@ -30,11 +30,13 @@ pub(crate) fn command(ids: Ids, home: &Path) -> Command {
 const SCRIPT: &str = r#"
 home=$1; ranges=$2; user=$3; shift 3
 mkdir -p "$home"; chown "$user:$user" "$home"
-printf '%s\n' "$ranges" > "$home/ranges"
-{ cat /etc/passwd; echo "boatman:x:$user:$user::$home:/bin/sh"; } > "$home/passwd"
-mount --bind "$home/passwd" /etc/passwd
-[ -e /etc/subuid ] && mount --bind "$home/ranges" /etc/subuid
-[ -e /etc/subgid ] && mount --bind "$home/ranges" /etc/subgid
+ranged="$home/ranges.$$"; known="$home/passwd.$$" # Another call may be reading its own.
+printf '%s\n' "$ranges" > "$ranged"
+{ cat /etc/passwd; echo "boatman:x:$user:$user::$home:/bin/sh"; } > "$known"
+mount --bind "$known" /etc/passwd
+[ -e /etc/subuid ] && mount --bind "$ranged" /etc/subuid
+[ -e /etc/subgid ] && mount --bind "$ranged" /etc/subgid
+rm "$ranged" "$known" # The mounts keep them.
 export HOME="$home"
 exec setpriv --reuid "$user" --regid "$user" --clear-groups --inh-caps=-all --bounding-set=+all -- "$@"
 "#;

@@ -6,7 +6,7 @@
 //! its reach. What a rootless engine cannot reach (other users' ids, cgroups that were not
 //! delegated) is said once, in [`Standing::Rootless`].
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Command, Stdio};
 
 use kernel::fork::Namespaces;
@@ -65,7 +65,7 @@ fn enter(uid: u32, gid: u32) -> Result<Standing> {
                 .map_err(|error| lacking("user namespaces for ordinary users", &error))?;
             kernel::socket::send(ours.as_fd(), b"go", None).told("start the id mapper")?;
             let code = wait_for(mapper)?;
-            standing(code, ranges, uid, gid)
+            standing(code, &heard(ours.as_fd()), ranges, uid, gid)
         }
     }
 }
@@ -87,7 +87,7 @@ fn lacking(what: &str, error: &kernel::Error) -> Error {
     }
 }
 
-fn standing(mapper: i32, ranges: Option<Ranges>, uid: u32, gid: u32) -> Result<Standing> {
+fn standing(mapper: i32, refusal: &str, ranges: Option<Ranges>, uid: u32, gid: u32) -> Result<Standing> {
     match (mapper, ranges) {
         (MAPPED, Some(ranges)) => {
             let count = 1 + ranges.count.min(crate::prepare::RANGE - 1);
@@ -96,8 +96,9 @@ fn standing(mapper: i32, ranges: Option<Ranges>, uid: u32, gid: u32) -> Result<S
         (HALF_MAPPED, _) => {
             return Err(Error::HostLacks {
                 what: "a range of group ids for you".into(),
-                reason: "newuidmap took your range of user ids, but newgidmap refused that of group ids"
-                    .into(),
+                reason: format!(
+                    "newuidmap took your range of user ids, but not so that of group ids: {refusal}"
+                ),
                 remedy: "have /etc/subgid say what /etc/subuid says, and newgidmap be set-uid root".into(),
             });
         }
@@ -109,12 +110,11 @@ fn standing(mapper: i32, ranges: Option<Ranges>, uid: u32, gid: u32) -> Result<S
     write("setgroups", "deny".into())?;
     write("uid_map", format!("0 {uid} 1"))?;
     write("gid_map", format!("0 {gid} 1"))?;
-    let why = if ranges.is_none() {
-        "you have no ranges in /etc/subuid and /etc/subgid"
-    } else {
-        "newuidmap (Debian package uidmap) is missing or refused your ranges"
+    let why = match ranges {
+        None => "you have no ranges in /etc/subuid and /etc/subgid".to_owned(),
+        Some(_) => format!("newuidmap (Debian package uidmap) is missing or refused your ranges: {refusal}"),
     };
-    Ok(Standing::Rootless { count: 1, notice: Some(single(why)) })
+    Ok(Standing::Rootless { count: 1, notice: Some(single(&why)) })
 }
 
 fn single(why: &str) -> String {
@@ -213,13 +213,36 @@ fn map_for(target: i32, uid: u32, gid: u32, ranges: Option<Ranges>, socket: &Own
             count.to_string(),
         ];
         let mut command = Command::new(program);
-        command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::null());
+        match command.output() {
+            Ok(output) if output.status.success() => true,
+            Ok(output) => tell(socket, String::from_utf8_lossy(&output.stderr).trim()),
+            Err(error) => tell(socket, &format!("{program} could not be started: {error}")),
+        }
     };
     if !map("newuidmap", uid, ranges.first_uid) {
         return UNMAPPED;
     }
     if map("newgidmap", gid, ranges.first_gid) { MAPPED } else { HALF_MAPPED }
+}
+
+/// From the helper: why there is no map. Without a listener the exit code alone has to do.
+fn tell(socket: &OwnedFd, refusal: &str) -> bool {
+    let end = refusal.floor_char_boundary(TOLD);
+    match kernel::socket::send(socket.as_fd(), &refusal.as_bytes()[..end], None) {
+        Ok(()) | Err(_) => false,
+    }
+}
+
+/// What [`tell`] sent before the helper ended.
+fn heard(socket: BorrowedFd<'_>) -> String {
+    let mut text = [0; TOLD];
+    match kernel::socket::receive(socket, &mut text) {
+        Ok((1.., _)) => {
+            String::from_utf8_lossy(text.split(|&byte| byte == 0).next().unwrap_or_default()).into()
+        }
+        Ok(_) | Err(_) => "it gave no reason".into(),
+    }
 }
 
 fn wait_for(mapper: i32) -> Result<i32> {
@@ -228,6 +251,9 @@ fn wait_for(mapper: i32) -> Result<i32> {
         .told("wait for the id mapper")?;
     Ok(status.and_then(|(_, status)| status.exit_status()).unwrap_or(UNMAPPED))
 }
+
+/// How many bytes of a refusal are passed on.
+const TOLD: usize = 256;
 
 /// Exit codes of the id mapper.
 const MAPPED: i32 = 0;
