@@ -37,6 +37,29 @@ fn what_a_container_writes_is_its_own() {
     assert_eq!(sandbox.sh("", script).ok(), "done");
 }
 
+/// An image without any of the places that are always mounted on: the container's own layer holds what the
+/// container made, and nothing of ours.
+#[test]
+fn mount_points_are_not_made_in_the_containers_layer() {
+    let sandbox = Sandbox::new();
+    let script = "mkdir bin && cp \"$1\" bin/busybox && ln -s busybox bin/sh && tar -c bin";
+    let archive = std::process::Command::new("sh")
+        .args(["-euc", script, "sh", "/bin/busybox"])
+        .current_dir(sandbox.file(""))
+        .output()
+        .unwrap();
+    assert!(archive.status.success(), "{}", String::from_utf8_lossy(&archive.stderr));
+    let archive = sandbox.write("bare.tar", archive.stdout);
+    sandbox.call(["import", "--quiet", archive.to_str().unwrap(), "bare"]).ok();
+    let script = "/bin/busybox cat /etc/hostname; /bin/busybox ls / /etc";
+    let told = sandbox.call(["run", "--name", "kept", "--hostname", "here", "bare", "sh", "-c", script]).ok();
+    let names: Vec<&str> = told.split_whitespace().collect();
+    assert_eq!(names.join(" "), "here /: bin dev etc proc sys /etc: hostname hosts resolv.conf");
+    let upper = sandbox.root().join("containers").join(&sandbox.containers()[0]).join("upper");
+    assert_eq!(std::fs::read_dir(upper).unwrap().count(), 0);
+    sandbox.call(["rm", "kept"]).ok();
+}
+
 #[test]
 fn tmpfs_has_the_options_it_is_given() {
     let sandbox = Sandbox::minimal();

@@ -14,8 +14,10 @@ mod filter;
 mod flow;
 mod images;
 mod limits;
+mod link;
 mod lowered;
 pub mod monitor;
+mod mountpoints;
 mod name;
 mod prepare;
 pub mod records;
@@ -53,7 +55,10 @@ pub struct Engine {
     store: Store,
     records: Records,
     hierarchy: Hierarchy,
+    settled: bool,
     standing: Standing,
+    /// What lies below every image.
+    mountpoints: PathBuf,
 }
 
 impl Engine {
@@ -71,7 +76,8 @@ impl Engine {
         let records = Records::open(&root)?;
         directory::sweep(&records, &hierarchy)?;
         let store = Store::open(&root, unpacking(&standing))?;
-        Ok(Self { store, records, hierarchy, standing })
+        let mountpoints = mountpoints::layer(&root)?;
+        Ok(Self { store, records, hierarchy, settled: false, standing, mountpoints })
     }
 
     /// As whom it runs.
@@ -82,13 +88,22 @@ impl Engine {
     /// What a person should know before a container like this starts here: what this host or user
     /// lacks, and what stands in for it.
     pub fn notices(&mut self, request: &RunRequest) -> Result<Vec<String>> {
-        self.hierarchy.settle().map_err(runtime::Error::from)?;
+        self.settle()?;
         let standing = match &self.standing {
             Standing::Root => None,
             Standing::Rootless { notice, .. } => notice.clone(),
         };
         let limits = limits::missing(&request.limits, &self.hierarchy).notice();
         Ok(standing.into_iter().chain(limits).collect())
+    }
+
+    /// Makes room for containers in the cgroup hierarchies, once.
+    fn settle(&mut self) -> Result<()> {
+        if !self.settled {
+            self.hierarchy.settle().map_err(runtime::Error::from)?;
+            self.settled = true;
+        }
+        Ok(())
     }
 
     /// Walls that this host or user cannot put up around such a container, with the reason.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! containers/<id>/record.json   one container, replaced by rename
-//! names/<name> -> <id>          a name belongs to whoever made the link
+//! names/<name> -> <id>          a name belongs to whoever made the link (its text: link.rs)
 //! slots/<number> -> <id>        and so does a range of ids
 //! ```
 //!
@@ -22,6 +22,7 @@ use runtime::walls::Bounds;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Result};
+use crate::link;
 
 /// The records under one state root.
 #[derive(Debug)]
@@ -230,8 +231,8 @@ impl Records {
     pub(crate) fn find(&self, name: &str) -> Result<Record> {
         let missing = || Error::NoSuchContainer { name: name.to_owned() };
         if is_name(name)
-            && let Ok(id) = fs::read_link(self.names.join(name))
-            && let Some(record) = self.read(&id.to_string_lossy())?
+            && let Ok(id) = holder(&self.names.join(name))
+            && let Some(record) = self.read(&id)?
         {
             return Ok(record);
         }
@@ -272,20 +273,20 @@ impl Records {
     }
 
     fn is_dead(&self, link: &Path) -> bool {
-        fs::read_link(link).is_ok_and(|id| !self.containers.join(id).exists())
+        holder(link).is_ok_and(|id| !self.containers.join(id).exists())
     }
 
     fn take_name(&self, name: &str, id: &str) -> Result<()> {
         let link = self.names.join(name);
         for _ in 0..TRIES {
-            match symlink(id, &link) {
+            match symlink(link::text(id), &link) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error).told("take the container's name"),
             }
-            match fs::read_link(&link) {
+            match holder(&link) {
                 Ok(holder) if self.containers.join(&holder).exists() => {
-                    let id = holder.to_string_lossy().chars().take(12).collect();
+                    let id = holder.chars().take(12).collect();
                     return Err(Error::NameInUse { name: name.to_owned(), id });
                 }
                 Ok(_) => remove_link(&link)?,
@@ -303,7 +304,7 @@ impl Records {
     /// The lowest range that nobody has.
     fn take_slot(&self, id: &str) -> Result<u32> {
         for slot in 0..SLOTS {
-            match symlink(id, self.slots.join(slot.to_string())) {
+            match symlink(link::text(id), self.slots.join(slot.to_string())) {
                 Ok(()) => return Ok(slot),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error).told("take a range of ids"),
@@ -331,8 +332,13 @@ impl Records {
     }
 }
 
+/// The id that a link names.
+fn holder(link: &Path) -> std::io::Result<String> {
+    Ok(link::id(&fs::read_link(link)?.to_string_lossy()))
+}
+
 fn belongs_to(link: &Path, id: &str) -> bool {
-    fs::read_link(link).is_ok_and(|holder| holder == Path::new(id))
+    holder(link).is_ok_and(|holder| holder == id)
 }
 
 fn remove_link(link: &Path) -> Result<()> {

@@ -23,7 +23,7 @@ impl Engine {
     /// On any error nothing is left of it: no process, no mount, no cgroup, no record. `clock` takes
     /// the time of each stop.
     pub fn run(&mut self, request: &RunRequest, streams: &Streams<'_>, clock: &mut Clock) -> Result<Exit> {
-        self.hierarchy.settle().map_err(runtime::Error::from)?;
+        self.settle()?;
         // Until the record names the image, nobody may remove it.
         let hold = self.store.hold()?;
         let image = self.existing(&request.image)?;
@@ -141,11 +141,12 @@ impl Engine {
     fn place<'a>(&'a self, record: &'a Record, image: &Image, streams: &Streams<'_>) -> Place<'a> {
         // Without a terminal of the caller's, the container's starts without a size.
         let window = monitor::window(streams).map_or((0, 0), |size| (size.ws_row, size.ws_col));
+        let layers = image.layers.iter().rev().map(|layer| self.store.layer_path(layer));
         Place {
             id: &record.id,
             slot: record.slot,
             directory: directory::path(self.records.containers(), &record.id),
-            layers: image.layers.iter().rev().map(|layer| self.store.layer_path(layer)).collect(),
+            layers: layers.chain([self.mountpoints.clone()]).collect(),
             standing: &self.standing,
             hierarchy: &self.hierarchy,
             window,

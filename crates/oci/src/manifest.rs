@@ -127,7 +127,8 @@ const WHAT: &str = "manifest";
 const MANIFEST_TYPES: [&str; 2] = [OCI_MANIFEST, "application/vnd.docker.distribution.manifest.v2+json"];
 const INDEX_TYPES: [&str; 2] =
     ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
-const MOST_LAYERS: usize = 500;
+/// As in the configuration.
+const MOST_LAYERS: usize = 499;
 
 #[cfg(test)]
 mod tests {

@@ -83,6 +83,7 @@ fn confine(jail: &mut Jail<'_>) -> Result<Infallible> {
     jail.bind_to_parent()?; // After set_identity, which would clear the death signal.
     jail.tell_times()?;
     jail.refuse_own_binary()?; // While openat2(2) is not the filter's to answer.
+    jail.wait_for_guards()?; // The parent's part: the device program.
     jail.filter_system_calls()?; // Last, so that nothing above has to be on its list.
     jail.start_program()
 }
@@ -433,6 +434,10 @@ impl Jail<'_> {
         }
         self.clock.stamp("child: confined");
         wire::report(self.socket.as_fd(), &Report::Times(self.clock.raw()), None)
+    }
+
+    fn wait_for_guards(&self) -> Result<()> {
+        wire::wait(self.socket.as_fd()).map(drop)
     }
 
     fn filter_system_calls(&self) -> Result<()> {

@@ -21,7 +21,7 @@ use crate::spec::{FileOwners, IdRange, Spec, Stdio, Wall};
 use crate::stage::Stage;
 use crate::view::View;
 use crate::wire::{self, Report};
-use crate::{rlimit, rootfs, sources};
+use crate::{cgroup, rlimit, rootfs, sources};
 
 /// A container whose program runs.
 #[derive(Debug)]
@@ -51,8 +51,12 @@ pub fn launch(
 ) -> Result<Running> {
     let owner = outer_root(spec);
     rootfs::make_writable(&spec.root, owner)?;
-    let cgroup = Cgroup::create(hierarchy, &spec.id, &spec.resources, &spec.device_rules)?;
+    let cgroup = Cgroup::create(hierarchy, &spec.id, &spec.resources)?;
     clock.stamp("cgroup made");
+    let meanwhile = |cgroup: &Cgroup, pid| {
+        meanwhile(pid);
+        cgroup.guard_devices(hierarchy, &spec.device_rules)
+    };
     let started = start(spec, cgroup, owner, clock, meanwhile);
     clock.stamp("program started");
     started
@@ -63,7 +67,7 @@ fn start(
     cgroup: Cgroup,
     owner: (u32, u32),
     clock: &mut Clock,
-    meanwhile: impl FnOnce(i32),
+    meanwhile: impl FnOnce(&Cgroup, i32) -> cgroup::Result<()>,
 ) -> Result<Running> {
     let mut cgroup = Guard::new(cgroup);
     let mut view = match spec.view {
@@ -117,7 +121,8 @@ fn start(
     clock.stamp("root file system mounted");
     tell(&ours, Some(root.tree.as_fd()), clock)?;
     drop((root, sources)); // While the child is busy with its mounts: unmounting clones takes time.
-    meanwhile(child.get().pid);
+    meanwhile(cgroup.get(), child.get().pid)?;
+    tell(&ours, None, clock)?;
     let heard = listen(&ours, clock)?;
     if let (Some(view), Some(listener)) = (&mut view, heard.listener) {
         view.answer_on(listener);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the two halves of a launch say to each other, over a socket that keeps messages apart.
 //!
-//! The parent speaks twice: "your ids are mapped", then the root file system's descriptor. The
-//! child sends its terminal, its filter's listener, its time stamps; then either an error, or
+//! The parent speaks three times: "your ids are mapped", then the root file system's descriptor, then
+//! "devices are guarded". The child sends its terminal, its filter's listener, its time stamps; then either an error, or
 //! nothing: the socket closes at exec, and that is the good news.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

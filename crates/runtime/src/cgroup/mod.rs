@@ -131,14 +131,9 @@ pub struct Stats {
 }
 
 impl Cgroup {
-    /// Makes the cgroup `id` with these bounds, in a hierarchy that was settled. Devices are guarded
-    /// where that is possible ([`Hierarchy::lacks_devices`]). On an error nothing of it is left.
-    pub fn create(
-        hierarchy: &Hierarchy,
-        id: &str,
-        resources: &Resources,
-        devices: &[DeviceRule],
-    ) -> Result<Self> {
+    /// Makes the cgroup `id` with these bounds, in a hierarchy that was settled. On an error nothing of
+    /// it is left. Devices are not guarded yet.
+    pub fn create(hierarchy: &Hierarchy, id: &str, resources: &Resources) -> Result<Self> {
         resources.check(hierarchy)?;
         let mut cgroup = Self { trees: Vec::new() };
         for tree in hierarchy.needed(resources) {
@@ -147,13 +142,20 @@ impl Cgroup {
                 Err(error) => return Err(cgroup.give_up(error)),
             }
         }
-        let guarded = match hierarchy.lacks_devices() {
-            None => cgroup.guard_devices(devices),
-            Some(_) => Ok(()),
-        };
-        match guarded {
-            Ok(()) => Ok(cgroup),
-            Err(error) => Err(cgroup.give_up(error)),
+        Ok(cgroup)
+    }
+
+    /// Guards devices by `rules`, where that is possible ([`Hierarchy::lacks_devices`]). It takes the
+    /// kernel's verifier longer than all the rest of the cgroup, so there is a time for it of its own:
+    /// before the program starts, while the new process is busy with its mounts.
+    pub fn guard_devices(&self, hierarchy: &Hierarchy, rules: &[DeviceRule]) -> Result<()> {
+        match (hierarchy.lacks_devices(), self.unified()) {
+            (None, Some(place)) => devices::attach(&place.directory, rules).map_err(|source| Error::Step {
+                step: "attach the device program",
+                path: place.path.clone(),
+                source,
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -179,17 +181,6 @@ impl Cgroup {
                 }
                 errno => failed("set a limit", &path.join(&file), errno),
             })?;
-        }
-        Ok(())
-    }
-
-    fn guard_devices(&self, rules: &[DeviceRule]) -> Result<()> {
-        if let Some(place) = self.unified() {
-            return devices::attach(&place.directory, rules).map_err(|source| Error::Step {
-                step: "attach the device program",
-                path: place.path.clone(),
-                source,
-            });
         }
         Ok(())
     }
