@@ -5,6 +5,9 @@
 //! of the host that it needs was opened before; from here on no path of the host is used. It ends in
 //! execve(2) or in a report of what failed, never half confined.
 
+mod clocks;
+mod streams;
+
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,14 +20,12 @@ use kernel::rustix::fs::{Gid, Mode, OFlags, Uid};
 use kernel::rustix::process::{
     DumpableBehavior, Signal, set_dumpable_behavior, set_parent_process_death_signal,
 };
-use kernel::rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use kernel::rustix::time::{ClockId, clock_gettime};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result, Step};
 use crate::mounts::{Sources, Tree};
 use crate::plan::Operation;
-use crate::spec::{Asked, Init, Spec, Stdio, Wall};
+use crate::spec::{Asked, Init, Spec, Wall};
 use crate::user::{self, User};
 use crate::wire::{self, Report};
 use crate::{cgroup, landlock, rlimit};
@@ -168,47 +169,6 @@ impl Jail<'_> {
         self.tree()?.dev().ok_or_else(|| Error::Died { how: "no /dev".into() })
     }
 
-    /// Clocks that count from the container's start, so that they do not tell the host's uptime.
-    fn own_clocks(&mut self) -> Result<()> {
-        if let Wall::Down(_) = self.spec.namespaces.time {
-            return Ok(());
-        }
-        let step = || "start the container's clocks at zero";
-        kernel::fork::unshare(Namespaces::TIME).step(step)?;
-        let [monotonic, boottime] =
-            [ClockId::Monotonic, ClockId::Boottime].map(|clock| clock_gettime(clock).tv_sec);
-        let lines = format!("monotonic -{monotonic} 0\nboottime -{boottime} 0\n");
-        // The file belongs to whoever may look into this process. While it is not dumpable that is
-        // the host's root; nobody else is in this user namespace yet who could use the moment.
-        set_dumpable_behavior(DumpableBehavior::Dumpable).step(step)?;
-        let file = kernel::root::open_in(
-            self.proc()?,
-            Path::new("self/timens_offsets"),
-            OFlags::WRONLY,
-            Mode::empty(),
-            Links::SameMount,
-        )
-        .step(step);
-        set_dumpable_behavior(DumpableBehavior::NotDumpable).step(step)?;
-        kernel::rustix::io::write(file?, lines.as_bytes()).step(step)?;
-        self.enter_time_namespace()?;
-        self.clock.set_back(monotonic);
-        Ok(())
-    }
-
-    /// Since Linux 6.3 execve(2) would do it (2b5f9dad32ed); before, only children entered.
-    fn enter_time_namespace(&self) -> Result<()> {
-        let step = || "enter the time namespace";
-        let flags = OFlags::PATH | OFlags::DIRECTORY;
-        let links =
-            kernel::root::open_in(self.proc()?, Path::new("self/ns"), flags, Mode::empty(), Links::SameMount)
-                .step(step)?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let namespace =
-            kernel::rustix::fs::openat(&links, "time_for_children", flags, Mode::empty()).step(step)?;
-        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Time)).step(step)
-    }
-
     fn find_user(&mut self) -> Result<()> {
         let process = &self.spec.process;
         let user = user::look_up(self.tree()?.root(), &process.user, &process.groups)?;
@@ -221,82 +181,6 @@ impl Jail<'_> {
 
     fn user(&self) -> Result<&User> {
         self.user.as_ref().ok_or_else(|| Error::Died { how: "no user was looked up".into() })
-    }
-
-    fn connect_streams(&mut self) -> Result<()> {
-        match self.spec.process.stdio {
-            Stdio::Terminal { rows, columns } => self.open_terminal(rows, columns),
-            Stdio::NoInput | Stdio::Inherit => self.take_pipes(),
-        }
-    }
-
-    fn open_terminal(&mut self, rows: u16, columns: u16) -> Result<()> {
-        let step = || "open the container's terminal";
-        let Some(terminals) = self.tree()?.terminals() else {
-            return Err(Error::Died { how: "no terminals were mounted".into() });
-        };
-        // Non-blocking, since it is read and written by the monitor, whom nothing may hold up.
-        let open = OFlags::RDWR | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let master =
-            kernel::root::open_in(terminals, Path::new("ptmx"), open, Mode::empty(), Links::SameMount)
-                .step(step)?;
-        kernel::rustix::pty::unlockpt(&master).step(step)?;
-        // By descriptor and not by name: a path below /dev/pts could be swapped (CVE-2025-52565).
-        let flags = kernel::rustix::pty::OpenptFlags::RDWR | kernel::rustix::pty::OpenptFlags::NOCTTY;
-        let terminal = kernel::rustix::pty::ioctl_tiocgptpeer(&master, flags).step(step)?;
-        let size =
-            kernel::rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        kernel::rustix::termios::tcsetwinsize(&master, size).step(step)?;
-        let owner = Uid::from_raw(self.user()?.uid);
-        kernel::rustix::fs::fchown(&terminal, Some(owner), None).step(step)?;
-        kernel::rustix::process::ioctl_tiocsctty(&terminal).step(step)?;
-        self.bind_console(&terminal)?;
-        for target in 0..3 {
-            put_at(&terminal, target)?;
-        }
-        wire::report(self.socket.as_fd(), &Report::Terminal, Some(master.as_fd()))
-    }
-
-    /// `/dev/console` is the container's own terminal, bound by descriptor.
-    fn bind_console(&self, terminal: &OwnedFd) -> Result<()> {
-        let step = || "bind /dev/console";
-        let dev = self.dev()?;
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
-        kernel::root::open_in(dev, Path::new("console"), flags, Mode::from_raw_mode(0o600), Links::Refuse)
-            .step(step)?;
-        let place =
-            kernel::root::open_in(dev, Path::new("console"), OFlags::PATH, Mode::empty(), Links::Refuse)
-                .step(step)?;
-        let tree = kernel::mount::clone_tree(terminal.as_fd(), Path::new(""), kernel::mount::Depth::Single)
-            .step(step)?;
-        kernel::mount::attach(tree.as_fd(), place.as_fd()).step(step)
-    }
-
-    fn take_pipes(&mut self) -> Result<()> {
-        let user = self.user()?;
-        let owner = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-        for (target, stream) in self.streams.iter().enumerate() {
-            match stream {
-                Some(pipe) => {
-                    // So that /dev/stdout can be opened again by the program's own user. A single-id
-                    // map leaves no choice, and then no other user exists either.
-                    match kernel::rustix::fs::fchown(pipe, Some(owner.0), Some(owner.1)) {
-                        Ok(()) | Err(kernel::Errno::PERM | kernel::Errno::INVAL) => {}
-                        Err(errno) => return Err(errno).step(|| "hand over the standard streams"),
-                    }
-                    put_at(pipe, target)?;
-                }
-                None => {
-                    let flags = OFlags::RDWR | OFlags::NOFOLLOW;
-                    let name = Path::new("null");
-                    let null = kernel::root::open_in(self.dev()?, name, flags, Mode::empty(), Links::Refuse)
-                        .step(|| "open /dev/null")?;
-                    put_at(&null, target)?;
-                }
-            }
-        }
-        self.streams = [None, None, None];
-        Ok(())
     }
 
     fn leave_old_root(&mut self) -> Result<()> {
@@ -473,15 +357,5 @@ impl Jail<'_> {
             crate::init::become_init()?;
         }
         crate::exec::execute(&self.spec.process.args, &env)
-    }
-}
-
-/// Makes `fd` the descriptor `target` (0, 1 or 2) of the program.
-fn put_at(fd: &OwnedFd, target: usize) -> Result<()> {
-    let step = || "connect the standard streams";
-    match target {
-        0 => kernel::rustix::stdio::dup2_stdin(fd).step(step),
-        1 => kernel::rustix::stdio::dup2_stdout(fd).step(step),
-        _ => kernel::rustix::stdio::dup2_stderr(fd).step(step),
     }
 }

@@ -16,7 +16,8 @@ use crate::cgroup::{Cgroup, Hierarchy};
 use crate::clock::Clock;
 use crate::confine::{self, Jail};
 use crate::error::{Error, Result, Step};
-use crate::plan::{self, StagedFile};
+use crate::mounts::Sources;
+use crate::plan::{self, Operation, StagedFile};
 use crate::spec::{FileOwners, IdRange, Spec, Stdio, Wall};
 use crate::stage::Stage;
 use crate::view::View;
@@ -70,18 +71,7 @@ fn start(
     meanwhile: impl FnOnce(&Cgroup, i32) -> cgroup::Result<()>,
 ) -> Result<Running> {
     let mut cgroup = Guard::new(cgroup);
-    let mut view = match spec.view {
-        Wall::Up(()) => Some(View::new(&spec.resources)?),
-        Wall::Down(_) => None,
-    };
-    clock.stamp("view drawn");
-    let files = staged_files(spec, view.as_ref());
-    let stage = Stage::new(&files, spec.files.len(), owner)?;
-    let targets: Vec<PathBuf> = files.into_iter().map(|file| file.target).collect();
-    let operations = plan::mounts(spec, &targets, spec.files.len());
-    let mut sources = sources::open(spec, &operations, stage.tree)?;
-    sources.cgroups = cgroup.get().views()?;
-    clock.stamp("sources opened");
+    let Gathered { mut view, stage, operations, sources } = gather(spec, cgroup.get(), owner, clock)?;
     let (ours, theirs) = kernel::socket::pair().step(|| "make the launch socket")?;
     let memfd_noexec = open_memfd_noexec()?;
     let cgroups = cgroup.get().join()?;
@@ -128,9 +118,34 @@ fn start(
         view.answer_on(listener);
     }
     if let Some(view) = &mut view {
-        view.keep(stage.files.into_iter().skip(spec.files.len()).collect());
+        view.keep(stage.into_iter().skip(spec.files.len()).collect());
     }
     Ok(Running { child: child.keep(), cgroup: cgroup.keep(), streams, terminal: heard.terminal, view })
+}
+
+/// What a launch needs of the host, before there is a process.
+struct Gathered {
+    view: Option<View>,
+    /// The staged files, open for writing.
+    stage: Vec<OwnedFd>,
+    operations: Vec<Operation>,
+    sources: Sources,
+}
+
+fn gather(spec: &Spec, cgroup: &Cgroup, owner: (u32, u32), clock: &mut Clock) -> Result<Gathered> {
+    let view = match spec.view {
+        Wall::Up(()) => Some(View::new(&spec.resources)?),
+        Wall::Down(_) => None,
+    };
+    clock.stamp("view drawn");
+    let files = staged_files(spec, view.as_ref());
+    let stage = Stage::new(&files, spec.files.len(), owner)?;
+    let targets: Vec<PathBuf> = files.into_iter().map(|file| file.target).collect();
+    let operations = plan::mounts(spec, &targets, spec.files.len());
+    let mut sources = sources::open(spec, &operations, stage.tree)?;
+    sources.cgroups = cgroup.views()?;
+    clock.stamp("sources opened");
+    Ok(Gathered { view, stage: stage.files, operations, sources })
 }
 
 /// Tells the child to go on. When it is gone already, the reason that it left is the error.
