@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admit;
+mod apparmor;
 mod containers;
 mod directory;
 mod drill;
@@ -56,6 +57,7 @@ pub struct Engine {
     records: Records,
     hierarchy: Hierarchy,
     settled: bool,
+    label: apparmor::Default,
     standing: Standing,
     /// What lies below every image.
     mountpoints: PathBuf,
@@ -77,7 +79,15 @@ impl Engine {
         directory::sweep(&records, &hierarchy)?;
         let store = Store::open(&root, unpacking(&standing))?;
         let mountpoints = mountpoints::layer(&root)?;
-        Ok(Self { store, records, hierarchy, settled: false, standing, mountpoints })
+        Ok(Self {
+            store,
+            records,
+            hierarchy,
+            settled: false,
+            label: apparmor::Default::NotHere,
+            standing,
+            mountpoints,
+        })
     }
 
     /// As whom it runs.
@@ -94,13 +104,15 @@ impl Engine {
             Standing::Rootless { notice, .. } => notice.clone(),
         };
         let limits = limits::missing(&request.limits, &self.hierarchy).notice();
-        Ok(standing.into_iter().chain(limits).collect())
+        let label = self.lacking_label(request);
+        Ok(standing.into_iter().chain(limits).chain(label).collect())
     }
 
-    /// Makes room for containers in the cgroup hierarchies, once.
+    /// Makes room for containers in the cgroup hierarchies, and looks for the default AppArmor profile, once.
     fn settle(&mut self) -> Result<()> {
         if !self.settled {
             self.hierarchy.settle().map_err(runtime::Error::from)?;
+            self.label = apparmor::Default::find(&self.standing);
             self.settled = true;
         }
         Ok(())
@@ -110,8 +122,14 @@ impl Engine {
     fn absent_walls(&self, request: &RunRequest) -> Vec<(String, String)> {
         let limits = limits::missing(&request.limits, &self.hierarchy).notice();
         let devices = self.hierarchy.lacks_devices();
-        let walls = [("cgroup", limits), ("devices", devices)];
+        let walls = [("cgroup", limits), ("devices", devices), ("label", self.lacking_label(request))];
         walls.into_iter().filter_map(|(wall, why)| Some((wall.to_owned(), why?))).collect()
+    }
+
+    /// Why a container that asks for no AppArmor profile gets none, where it should.
+    fn lacking_label(&self, request: &RunRequest) -> Option<String> {
+        let asked = request.isolation.apparmor.is_some() || request.isolation.privileged.is_some();
+        self.label.lacking().filter(|_| !asked).map(str::to_owned)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::prepare::HARD_LIMITS;
 use runtime::seccomp::ForeignAbi;
 
 use crate::admit::Admitted;
+use crate::apparmor::UNCONFINED;
 use crate::request::{RunRequest, SeccompRequest};
 
 /// Pairs of a wall's name and the words that lower it.
@@ -57,6 +58,9 @@ pub(crate) fn walls(request: &RunRequest) -> Vec<(String, String)> {
             note("rlimits", &format!("--ulimit {}={hard}", limit.name));
         }
     }
+    if isolation.apparmor.as_deref() == Some(UNCONFINED) {
+        note("label", "--security-opt apparmor=unconfined");
+    }
     for danger in &request.limits.unbounded {
         note("cgroup", danger.reason());
     }
@@ -70,4 +74,5 @@ pub(crate) fn by_image(admitted: &Admitted) -> Option<(String, String)> {
 }
 
 /// What `--privileged` takes down.
-const PRIVILEGED: [&str; 6] = ["capabilities", "seccomp", "landlock", "no_new_privs", "masks", "devices"];
+const PRIVILEGED: [&str; 7] =
+    ["capabilities", "seccomp", "landlock", "no_new_privs", "masks", "devices", "label"];

@@ -3,7 +3,7 @@
 //! looking; every default of a wall is decided here and nowhere else.
 
 use std::ffi::CString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use kernel::caps::Caps;
 use runtime::cgroup::{Hierarchy, Resources};
@@ -19,6 +19,7 @@ mod names;
 mod sysctls;
 
 use crate::admit::Admitted;
+use crate::apparmor::{self, UNCONFINED};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::request::{self, RunRequest};
@@ -36,6 +37,8 @@ pub(crate) struct Place<'a> {
     pub(crate) standing: &'a Standing,
     /// Which bounds can be had.
     pub(crate) hierarchy: &'a Hierarchy,
+    /// The profile of a container that asks for none.
+    pub(crate) label: Option<&'a str>,
     /// Rows and columns of the caller's terminal.
     pub(crate) window: (u16, u16),
 }
@@ -68,8 +71,7 @@ pub(crate) fn prepare(admitted: &Admitted, request: &RunRequest, place: Place<'_
         no_new_privileges: wall(isolation.new_privileges.as_ref().or(isolation.privileged.as_ref())),
         masks: wall(isolation.unmasked.as_ref().or(isolation.privileged.as_ref())),
         view: wall(isolation.view_host.as_ref()),
-        // Without AppArmor in the kernel every program is unconfined by it already.
-        apparmor: isolation.apparmor.clone().filter(|profile| profile != UNCONFINED || apparmor_is_here()),
+        apparmor: label(isolation, place.label),
     })
 }
 
@@ -105,8 +107,14 @@ fn wall(lowered: Option<&Danger>) -> Wall<()> {
     lowered.map_or(Wall::Up(()), |danger| Wall::Down(danger.clone()))
 }
 
-fn apparmor_is_here() -> bool {
-    Path::new("/proc/self/attr/apparmor/exec").exists()
+/// The AppArmor profile to enter.
+fn label(isolation: &request::IsolationRequest, default: Option<&str>) -> Option<String> {
+    match (&isolation.apparmor, &isolation.privileged) {
+        // Without AppArmor in the kernel every program is unconfined by it already.
+        (Some(profile), _) => Some(profile.clone()).filter(|name| name != UNCONFINED || apparmor::is_here()),
+        (None, Some(_)) => None,
+        (None, None) => default.map(str::to_owned),
+    }
 }
 
 fn user(request: &RunRequest, config: &oci::config::Process) -> String {
@@ -370,8 +378,6 @@ pub(crate) const FIRST_ID: u32 = 0x7000_0000;
 pub(crate) const RANGE: u32 = 65_536;
 /// Docker's default for `/dev/shm`.
 const DEFAULT_SHM: u64 = 64 << 20;
-/// AppArmor's word for no profile.
-const UNCONFINED: &str = "unconfined";
 /// Docker's default.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Name, soft, hard. Programs that need more files raise the soft limit themselves; a core dump would

@@ -149,6 +149,7 @@ impl Engine {
             layers: layers.chain([self.mountpoints.clone()]).collect(),
             standing: &self.standing,
             hierarchy: &self.hierarchy,
+            label: self.label.profile(),
             window,
         }
     }

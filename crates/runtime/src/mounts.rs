@@ -16,6 +16,7 @@ use kernel::{Errno, Root};
 
 use crate::cgroup::Views;
 use crate::error::{Error, Result, Step};
+use crate::nodes::{Made, Node};
 use crate::plan::{MissingTarget, Operation};
 use crate::stage::{EMPTY_DIRECTORY, EMPTY_FILE};
 use crate::targets::{Targets, split};
@@ -28,8 +29,10 @@ pub(crate) struct Sources {
     /// Bind sources, detached and with their attributes, by the plan's index; tmpfs mounts have
     /// none.
     pub(crate) binds: Vec<Option<OwnedFd>>,
-    /// Device nodes, detached, by path on the host.
-    pub(crate) devices: Vec<(PathBuf, OwnedFd)>,
+    /// Device nodes by path on the host.
+    pub(crate) devices: Vec<(PathBuf, Node)>,
+    /// Those that were made for the container.
+    pub(crate) made: Option<Made>,
     /// How cgroups are shown.
     pub(crate) cgroups: Views,
 }
@@ -59,6 +62,7 @@ impl Tree {
         mount::set_attributes(old.as_fd(), &private, Depth::Recursive)
             .step(|| "make the mount namespace private")?;
         mount::attach(sources.stage.as_fd(), old_dev.as_fd()).step(|| "attach the staging area")?;
+        sources.made.as_ref().map_or(Ok(()), |made| made.attach(sources.stage.as_fd()))?;
         mount::attach(root.as_fd(), old.as_fd()).step(|| "attach the root file system")?;
         // The descriptors of detached mounts stay good after attaching; they are the mounts.
         let stage =
@@ -216,7 +220,13 @@ impl Tree {
         let Some(at) = self.sources.devices.iter().position(|(path, _)| path == source) else {
             return Err(Error::SourceMissing { what: "device", path: source.to_owned() });
         };
-        let (_, node) = self.sources.devices.swap_remove(at);
+        let node = match (self.sources.devices.swap_remove(at).1, &self.sources.made) {
+            (Node::Host(node), _) => node,
+            (Node::Made(name), Some(made)) => made.take(&name)?,
+            (Node::Made(_), None) => {
+                return Err(Error::SourceMissing { what: "device", path: source.to_owned() });
+            }
+        };
         let place = match target.strip_prefix("/dev") {
             Ok(name) if name.components().count() == 1 => self.new_device_file(name),
             _ => self.targets.file(target),

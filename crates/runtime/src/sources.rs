@@ -10,7 +10,7 @@ use kernel::rustix::fs::CWD;
 
 use crate::error::{Error, Result, Step};
 use crate::mounts::Sources;
-use crate::nodes;
+use crate::nodes::{self, Node};
 use crate::plan::{self, Operation};
 use crate::spec::{Asked, Source, Spec};
 
@@ -32,19 +32,20 @@ pub(crate) fn open(spec: &Spec, operations: &[Operation], stage: OwnedFd) -> Res
         let wanted = attributes_of(operations, spec.mounts.len() + place);
         binds.push(wanted.map(|set| open_place_of_host(Path::new(path), set)).transpose()?);
     }
-    let mut devices = Vec::new();
+    let (mut devices, mut made) = (Vec::new(), None);
     for (at, operation) in operations.iter().enumerate() {
         if let Operation::Device { source, asked, .. } = operation {
             let node = match asked {
-                Asked::ByDefault => nodes::of_host(source),
+                Asked::ByDefault => nodes::of_host(source).map(Node::Host),
                 Asked::ByPerson => {
-                    nodes::of_container(source, stage.as_fd(), &format!("node{at}"), &spec.namespaces.user)
+                    let name = at.to_string();
+                    nodes::of_container(source, &mut made, stage.as_fd(), name, &spec.namespaces.user)
                 }
             };
             devices.push((source.clone(), node?));
         }
     }
-    Ok(Sources { stage, binds, devices, cgroups: crate::cgroup::Views::None })
+    Ok(Sources { stage, binds, devices, made, cgroups: crate::cgroup::Views::None })
 }
 
 /// What the plan says of the bind source `wanted`; nothing when it does not use it.

@@ -5,6 +5,7 @@ use ::drill::Wall;
 use kernel::rustix::process::{Resource, getrlimit};
 
 use crate::Standing;
+use crate::apparmor::UNCONFINED;
 use crate::request::{Danger, RootAccess, RunRequest, SeccompRequest, Ulimit};
 
 /// A wall, and how to take it down.
@@ -29,8 +30,9 @@ pub(super) fn available(standing: &Standing, base: &RunRequest, user: &str) -> V
             apply: |request| request.process.user = Some("0".into()),
         });
     }
-    if base.isolation.apparmor.is_some() {
-        lifts.push(Lift { wall: Wall::Label, apply: |request| request.isolation.apparmor = None });
+    if crate::apparmor::is_here() {
+        let unconfined = |request: &mut RunRequest| request.isolation.apparmor = Some(UNCONFINED.into());
+        lifts.push(Lift { wall: Wall::Label, apply: unconfined });
     }
     if base.files.root == RootAccess::ReadOnly {
         let writable = |request: &mut RunRequest| request.files.root = RootAccess::ReadWrite;

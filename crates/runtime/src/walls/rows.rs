@@ -263,7 +263,7 @@ fn descriptors(facts: &Facts) -> WallReport {
 
 fn label(facts: &Facts) -> WallReport {
     match facts.label.as_deref().map(str::trim) {
-        Some("unconfined") => report("label", State::Absent, "AppArmor: unconfined".into()),
+        Some("unconfined") => report("label", State::Lowered, "AppArmor: unconfined".into()),
         Some(label) if !label.is_empty() => report("label", State::Up, format!("AppArmor: {label}")),
         _ => report("label", State::Absent, "this kernel runs neither AppArmor nor SELinux".into()),
     }
