@@ -85,6 +85,9 @@ pub struct Platform {
     pub architecture: String,
     /// GOOS.
     pub os: String,
+    /// GOARCH's variant, such as `v7` of `arm`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
 }
 
 /// A descriptor as it is written.

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod danger;
 pub mod date;
 pub mod descriptor;
 pub mod digest;
@@ -15,6 +16,7 @@ pub mod reference;
 pub mod size;
 
 pub use config::ImageConfig;
+pub use danger::Danger;
 pub use descriptor::Descriptor;
 pub use digest::{Digest, Hasher};
 pub use manifest::{Index, Manifest};

@@ -5,7 +5,6 @@
 pub mod cgroup;
 pub mod clock;
 mod confine;
-pub mod danger;
 pub mod error;
 mod exec;
 mod init;
@@ -28,5 +27,6 @@ pub mod walls;
 mod wire;
 
 pub use error::{Error, Result};
+pub use oci::danger;
 #[doc(hidden)]
 pub use wire::is_report;

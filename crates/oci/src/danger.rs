@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The only way to take a wall down: by name, with a reason that stays visible.
+//! The only way to take a wall down, or to speak without encryption: by name, with a reason that stays
+//! visible.
 
 use serde::{Deserialize, Serialize};
 
