@@ -28,7 +28,7 @@ pub enum Start {
     /// At its first byte.
     Beginning,
     /// Behind bytes that are already here, with their digest so far.
-    Behind(u64, Hasher),
+    Behind(u64, Box<Hasher>),
 }
 
 impl Start {
@@ -42,7 +42,7 @@ impl Start {
         let mut taken = 0;
         loop {
             match part.read(&mut buffer) {
-                Ok(0) => return Ok(Self::Behind(taken, hasher)),
+                Ok(0) => return Ok(Self::Behind(taken, Box::new(hasher))),
                 Ok(count) => {
                     hasher.update(&buffer[..count]);
                     taken += count as u64;
@@ -89,7 +89,7 @@ impl Client {
     /// The blob that `descriptor` describes, as a reader; nothing is sent before the first read.
     pub fn blob(&self, repository: &str, descriptor: &Descriptor, start: Start) -> BlobReader {
         let (position, hasher) = match start {
-            Start::Beginning => (0, Hasher::new(descriptor.digest.algorithm())),
+            Start::Beginning => (0, Box::new(Hasher::new(descriptor.digest.algorithm()))),
             Start::Behind(position, hasher) => (position, hasher),
         };
         BlobReader {
@@ -98,7 +98,7 @@ impl Client {
             descriptor: descriptor.clone(),
             cancel: self.cancel().clone(),
             listener: None,
-            hasher: Some(hasher),
+            hasher: Some(*hasher),
             position,
             source: None,
             failures: 0,

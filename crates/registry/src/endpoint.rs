@@ -328,4 +328,24 @@ mod tests {
             assert_eq!(complaint(body.as_bytes()), want);
         }
     }
+
+    /// Where a redirect, an upload or the next page of a list may lead.
+    #[test]
+    fn nothing_leads_from_tls_to_plain_http() {
+        let settings = Arc::new(Settings {
+            docker_certs: Vec::new(),
+            containerd_certs: Vec::new(),
+            ..Settings::default()
+        });
+        let site = hosts::sites("registry.example", &settings).unwrap().remove(0);
+        let endpoint = Endpoint::new("registry.example", site, &settings);
+        let here = Address::parse("https://registry.example/v2/").unwrap();
+        for location in ["http://registry.example/v2/", "http://127.0.0.1/", "http://storage.example/"] {
+            let error = endpoint.next(&here, location).unwrap_err().to_string();
+            assert!(error.contains("from https to http"), "{error}");
+        }
+        for location in ["/x", "https://storage.example/x", "//storage.example/x"] {
+            assert!(endpoint.next(&here, location).is_ok(), "{location}");
+        }
+    }
 }

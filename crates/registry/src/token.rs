@@ -244,3 +244,25 @@ struct Text {
 const CLIENT: &str = "bulkhead";
 const LARGEST: u64 = 1 << 20;
 const LONGEST: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_realm_is_at_least_as_safe_as_its_registry() {
+        let settings = Settings::default();
+        let realm_of = |registry: &str, realm: &str| {
+            let challenge = crate::challenge::parse(&format!("Bearer realm=\"{realm}\"")).remove(0);
+            super::realm(&Address::parse(registry).unwrap(), &challenge, &settings)
+                .map_err(|error| error.to_string())
+        };
+        assert!(realm_of("https://r.example/", "https://auth.example/token").is_ok());
+        assert!(realm_of("http://127.0.0.1:5000/", "http://127.0.0.1:5001/token").is_ok());
+        for realm in ["http://auth.example/", "http://127.0.0.1/", "http://r.example/"] {
+            let error = realm_of("https://r.example/", realm).unwrap_err();
+            assert!(error.contains("plain HTTP"), "{error}");
+        }
+        assert!(realm_of("http://127.0.0.1:5000/", "http://auth.example/").is_err());
+    }
+}
