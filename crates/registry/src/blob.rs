@@ -6,7 +6,6 @@
 //! read on to the end. A connection that breaks is picked up where it broke.
 
 use std::io::{self, Read};
-use std::sync::Arc;
 
 use ureq::http::Method;
 use ureq::http::header::{CONTENT_RANGE, RANGE};
@@ -54,8 +53,22 @@ impl Start {
     }
 }
 
-/// Is told of each piece of a blob that came: how many bytes of it there are by now.
-pub type Listener = Arc<dyn Fn(&Descriptor, u64) + Send + Sync>;
+/// Somebody who is told how far transfers are, by several threads at a time.
+pub trait Watch: Sync {
+    /// These are to be brought over.
+    fn planned(&self, blobs: &[Descriptor]) {
+        let _nobody_asked = blobs;
+    }
+
+    /// So many bytes of `blob` are there by now.
+    fn came(&self, blob: &Descriptor, done: u64);
+}
+
+/// A blob on its way that somebody watches.
+pub struct Watched<'a> {
+    reader: BlobReader,
+    watch: &'a dyn Watch,
+}
 
 /// A blob on its way. What goes wrong is an [`io::Error`] with an [`Error`] in it, see [`failure`].
 pub struct BlobReader {
@@ -63,7 +76,6 @@ pub struct BlobReader {
     repository: String,
     descriptor: Descriptor,
     cancel: Cancel,
-    listener: Option<Listener>,
     /// None when the digest has been compared.
     hasher: Option<Hasher>,
     position: u64,
@@ -97,7 +109,6 @@ impl Client {
             repository: repository.to_owned(),
             descriptor: descriptor.clone(),
             cancel: self.cancel().clone(),
-            listener: None,
             hasher: Some(*hasher),
             position,
             source: None,
@@ -164,10 +175,13 @@ impl BlobReader {
     }
 
     /// With somebody who is told how far it is.
-    #[must_use]
-    pub fn telling(mut self, listener: Listener) -> Self {
-        self.listener = Some(listener);
-        self
+    pub fn watched(self, watch: &dyn Watch) -> Watched<'_> {
+        Watched { reader: self, watch }
+    }
+
+    /// How many of its bytes were read, or were here before.
+    pub fn position(&self) -> u64 {
+        self.position
     }
 
     fn piece(&mut self, buffer: &mut [u8]) -> Result<usize> {
@@ -221,9 +235,6 @@ impl BlobReader {
         self.position += bytes.len() as u64;
         if self.position == self.descriptor.size {
             self.finish()?;
-        }
-        if let Some(listener) = &self.listener {
-            listener(&self.descriptor, self.position);
         }
         Ok(())
     }
@@ -279,6 +290,20 @@ impl Read for BlobReader {
             self.cancel = stopped();
             io::Error::other(error)
         })
+    }
+}
+
+impl std::fmt::Debug for Watched<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.reader.fmt(f)
+    }
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.watch.came(&self.reader.descriptor, self.reader.position);
+        Ok(count)
     }
 }
 

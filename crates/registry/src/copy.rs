@@ -10,7 +10,7 @@ use oci::Reference;
 use oci::descriptor::Descriptor;
 use oci::manifest::Document;
 
-use crate::blob::{Listener, Start};
+use crate::blob::{Start, Watch};
 use crate::cancel::Cancel;
 use crate::client::{Client, Target};
 use crate::document::Fetched;
@@ -57,7 +57,7 @@ pub struct Copy<'a> {
     /// How many blobs at a time.
     pub width: usize,
     /// Who is told how far it is.
-    pub listener: Listener,
+    pub watch: &'a dyn Watch,
 }
 
 impl std::fmt::Debug for Copy<'_> {
@@ -82,6 +82,7 @@ impl Copy<'_> {
         let mut manifests = Vec::new();
         self.collect(named, 0, &mut manifests)?;
         let blobs = blobs(&manifests);
+        self.watch.planned(&blobs);
         let arrivals =
             pool::each(&blobs, self.width, &[self.from, self.to], |blob, cancel| self.blob(blob, cancel))?;
         // The named one is the first of the list, and what it names comes behind it.
@@ -125,11 +126,11 @@ impl Copy<'_> {
         let from = self.source.path();
         let source = || -> io::Result<Box<dyn io::Read + Send>> {
             let reader = self.from.blob(from, blob, Start::Beginning);
-            Ok(Box::new(reader.stopped_by(cancel).telling(self.listener.clone())))
+            Ok(Box::new(reader.stopped_by(cancel).watched(self.watch)))
         };
         let beside = (self.from.is_of_the_same(self.to) && from != self.target.path()).then_some(from);
         let arrival = self.to.push_blob(self.target.path(), blob, beside, &source)?;
-        (self.listener)(blob, blob.size);
+        self.watch.came(blob, blob.size);
         Ok(arrival)
     }
 

@@ -38,7 +38,7 @@ mod upload;
 mod wire;
 
 pub use address::Address;
-pub use blob::{BlobReader, Listener, Start, failure};
+pub use blob::{BlobReader, Start, Watch, Watched, failure};
 pub use cancel::Cancel;
 pub use client::{Client, Target};
 pub use config::{ConfigFile, Forgotten, Kept};

@@ -232,19 +232,24 @@ fn an_answer_that_is_no_http_is_an_error() {
     assert!(error.contains("nothing listens there"), "{error}");
 }
 
+/// Keeps what it is told.
+#[derive(Default)]
+struct Notes(Mutex<Vec<u64>>);
+
+impl registry::Watch for Notes {
+    fn came(&self, blob: &oci::Descriptor, done: u64) {
+        assert_eq!(blob.size, 400_000);
+        self.0.lock().unwrap().push(done);
+    }
+}
+
 #[test]
 fn progress_is_told() {
     let server = Server::new(|_| Reply::new(200, content()));
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let listener = told.clone();
-    let mut reader = server.client().blob("a", &layer(&content()), Start::Beginning).telling(Arc::new(
-        move |blob, done| {
-            assert_eq!(blob.size, 400_000);
-            listener.lock().unwrap().push(done);
-        },
-    ));
+    let notes = Notes::default();
+    let mut reader = server.client().blob("a", &layer(&content()), Start::Beginning).watched(&notes);
     std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
-    let told = told.lock().unwrap();
+    let told = notes.0.lock().unwrap();
     assert!(told.is_sorted() && told.last() == Some(&400_000), "{told:?}");
 }
 
