@@ -17,8 +17,8 @@ use crate::failure::Failure;
 use crate::flags::switch;
 use crate::global::Global;
 use crate::palette::{self, Palette, When};
-use crate::{completions, drill, history, images, import, inspect, load};
-use crate::{man, output, ps, rm, rmi, run, tag, usage, walls};
+use crate::{completions, copy, drill, history, images, import, inspect, load, login, logout};
+use crate::{man, manifest, output, ps, registry, rm, rmi, run, tag, usage, walls};
 
 /// Run containers behind walls that stand unless you take them down
 #[derive(Debug, Parser)]
@@ -49,6 +49,11 @@ enum Verb {
     History(history::Flags),
     Tag(tag::Flags),
     Rmi(rmi::Flags),
+    Login(login::Flags),
+    Logout(logout::Flags),
+    Copy(copy::Flags),
+    Manifest(manifest::Flags),
+    Registry(registry::Flags),
     Ps(ps::Flags),
     Rm(rm::Flags),
     Walls(walls::Flags),
@@ -71,6 +76,11 @@ impl CommandLine {
             Verb::History(flags) => history::call(&flags, global),
             Verb::Tag(flags) => tag::call(&flags, global),
             Verb::Rmi(flags) => rmi::call(&flags, global),
+            Verb::Login(flags) => login::call(&flags),
+            Verb::Logout(flags) => logout::call(&flags),
+            Verb::Copy(flags) => copy::call(&flags),
+            Verb::Manifest(flags) => manifest::call(&flags),
+            Verb::Registry(flags) => registry::call(&flags),
             Verb::Ps(flags) => ps::call(&flags, global),
             Verb::Rm(flags) => rm::call(&flags, global),
             Verb::Walls(flags) => walls::call(&flags, global),
@@ -120,7 +130,7 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Asked, Failure> {
         ErrorKind::DisplayVersion => Ok(Asked::Text(error.to_string())),
         ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let palette = Palette::of_stdout(palette::asked_for(args));
-            Ok(Asked::Text(palette.of_clap(help(usage::verb_of(args).as_deref()))))
+            Ok(Asked::Text(palette.of_clap(help(&usage::verbs_of(args)))))
         }
         _ => Err(usage::failure(&error, args)),
     }
@@ -128,18 +138,23 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Asked, Failure> {
 
 /// The form that help, completions and manual pages show.
 pub(crate) fn command() -> Command {
-    let command = CommandLine::command().disable_help_flag(true).arg(help_flag().short('h'));
-    command.mut_subcommands(|verb| {
-        // The letter is the host name's there, as it is in Docker.
-        let taken = verb.get_arguments().any(|arg| arg.get_short() == Some('h'));
-        let flag = if taken { help_flag() } else { help_flag().short('h') };
-        verb.disable_help_flag(true).arg(flag)
-    })
+    with_help_flag(CommandLine::command())
+}
+
+fn with_help_flag(command: Command) -> Command {
+    // The letter is the host name's in `run`, as it is in Docker.
+    let taken = command.get_arguments().any(|arg| arg.get_short() == Some('h'));
+    let flag = if taken { help_flag() } else { help_flag().short('h') };
+    command.disable_help_flag(true).arg(flag).mut_subcommands(with_help_flag)
 }
 
 /// The form that reads.
 fn parser() -> Command {
-    command().mut_subcommands(|verb| verb.mut_args(read_as_docker_does))
+    command().mut_subcommands(reading_as_docker_does)
+}
+
+fn reading_as_docker_does(verb: Command) -> Command {
+    verb.mut_args(read_as_docker_does).mut_subcommands(reading_as_docker_does)
 }
 
 fn read_as_docker_does(arg: Arg) -> Arg {
@@ -161,13 +176,12 @@ fn help_flag() -> Arg {
     flag.help_heading("Global options").display_order(LAST)
 }
 
-/// The help of `verb`, or of the whole.
-fn help(verb: Option<&str>) -> StyledStr {
+/// The help of a verb, by the words that lead to it, or of the whole.
+fn help(verbs: &[String]) -> StyledStr {
     let mut whole = command();
     whole.build();
-    let Some(command) = verb.and_then(|verb| whole.find_subcommand_mut(verb)) else {
-        return whole.render_help();
-    };
+    let verb = verbs.iter().try_fold(&mut whole, |command, verb| command.find_subcommand_mut(verb));
+    let Some(command) = verb.filter(|_| !verbs.is_empty()) else { return whole.render_help() };
     // The first paragraph is the line that the list of verbs shows; the rest goes below it.
     let text = command.get_long_about().map(ToString::to_string).unwrap_or_default();
     match text.split_once("\n\n") {
@@ -205,8 +219,18 @@ mod tests {
         }
     }
 
-    fn verbs() -> Vec<String> {
-        command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect()
+    /// All verbs, by the words that lead to them.
+    fn verbs() -> Vec<Vec<String>> {
+        fn below(command: &Command, before: &[String], found: &mut Vec<Vec<String>>) {
+            for verb in command.get_subcommands() {
+                let words = [before, &[verb.get_name().to_owned()]].concat();
+                found.push(words.clone());
+                below(verb, &words, found);
+            }
+        }
+        let mut found = Vec::new();
+        below(&command(), &[], &mut found);
+        found
     }
 
     #[test]
@@ -218,7 +242,9 @@ mod tests {
     #[test]
     fn every_help_ends_with_an_example() {
         for verb in verbs() {
-            let help = text(&["bulkhead", &verb, "--help"]);
+            let words: Vec<&str> = verb.iter().map(String::as_str).collect();
+            let help = text(&[&["bulkhead"], &words[..], &["--help"]].concat());
+            let verb = verb.join(" ");
             let (_, examples) =
                 help.split_once("\nExample").unwrap_or_else(|| panic!("no example in:\n{help}"));
             assert!(examples.contains(&format!("bulkhead {verb}")), "{help}");
@@ -228,7 +254,9 @@ mod tests {
 
     #[test]
     fn every_flag_is_explained_in_a_sentence_without_a_full_stop() {
-        for verb in command().get_subcommands() {
+        let whole = command();
+        for verb in verbs() {
+            let verb = verb.iter().fold(&whole, |command, verb| command.find_subcommand(verb).unwrap());
             for arg in verb.get_arguments() {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
                 assert!(

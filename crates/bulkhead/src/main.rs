@@ -6,8 +6,10 @@
 //! environment or ends the process.
 #![forbid(unsafe_code)]
 
+mod access;
 mod cli;
 mod completions;
+mod copy;
 mod drill;
 mod entry;
 mod failure;
@@ -20,11 +22,15 @@ mod import;
 mod inspect;
 mod listing;
 mod load;
+mod login;
+mod logout;
 mod man;
+mod manifest;
 mod output;
 mod palette;
 mod progress;
 mod ps;
+mod registry;
 mod rm;
 mod rmi;
 mod run;

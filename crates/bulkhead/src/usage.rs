@@ -16,9 +16,10 @@ use crate::flags::nearest::nearest;
 
 /// `args` begin with the program's name.
 pub(crate) fn failure(error: &Error, args: &[OsString]) -> Failure {
-    let verb = verb_of(args);
+    let verbs = verbs_of(args);
+    let verb = (!verbs.is_empty()).then(|| verbs.join(" "));
     Failure::new(headline(error, verb.as_deref()))
-        .hint(Some(hint(error, verb.as_deref())))
+        .hint(Some(hint(error, &verbs)))
         .code(code(error, verb.as_deref()))
 }
 
@@ -59,25 +60,25 @@ fn headline(error: &Error, verb: Option<&str>) -> String {
     }
 }
 
-fn hint(error: &Error, verb: Option<&str>) -> String {
-    match (meant(error, verb), verb) {
-        (Some(meant), _) => format!("did you mean {meant}?"),
-        (None, Some(verb)) => format!("`bulkhead {verb} --help` explains its flags"),
-        (None, None) => "`bulkhead --help` lists the verbs".to_owned(),
+fn hint(error: &Error, verbs: &[String]) -> String {
+    match meant(error, verbs) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None if verbs.is_empty() => "`bulkhead --help` lists the verbs".to_owned(),
+        None => format!("`bulkhead {} --help` explains its flags", verbs.join(" ")),
     }
 }
 
 /// What a mistyped word was probably meant to be.
-fn meant(error: &Error, verb: Option<&str>) -> Option<String> {
+fn meant(error: &Error, verbs: &[String]) -> Option<String> {
     let whole = cli::command();
+    let command = verbs.iter().try_fold(&whole, |command, verb| command.find_subcommand(verb));
     match error.kind() {
         ErrorKind::UnknownArgument => {
-            let command = verb.and_then(|verb| whole.find_subcommand(verb)).unwrap_or(&whole);
-            let flags = command.get_arguments().chain(whole.get_arguments()).filter_map(Arg::get_long);
+            let flags = command?.get_arguments().chain(whole.get_arguments()).filter_map(Arg::get_long);
             nearest(flag(error).strip_prefix("--")?, flags).map(|flag| format!("--{flag}"))
         }
         ErrorKind::InvalidSubcommand => {
-            let verbs = whole.get_subcommands().filter(|verb| !verb.is_hide_set()).map(Command::get_name);
+            let verbs = command?.get_subcommands().filter(|verb| !verb.is_hide_set()).map(Command::get_name);
             nearest(&text(error, ContextKind::InvalidSubcommand)?, verbs).map(str::to_owned)
         }
         ErrorKind::InvalidValue => {
@@ -100,18 +101,21 @@ fn code(error: &Error, verb: Option<&str>) -> u8 {
     if about_words && verb != Some("run") { WORDS } else { FLAG }
 }
 
-/// The verb that `args` call or ask help for, if they get so far.
-pub(crate) fn verb_of(args: &[OsString]) -> Option<String> {
-    let command = cli::command();
+/// The verb that `args` call or ask help for, by the words that lead to it, as far as they get.
+pub(crate) fn verbs_of(args: &[OsString]) -> Vec<String> {
+    let whole = cli::command();
+    let (mut command, mut verbs) = (&whole, Vec::new());
     let mut words = args.iter().skip(1).map(|arg| arg.to_str().unwrap_or_default());
     while let Some(word) = words.next() {
         if matches!(word, "--root" | "--color") {
             words.next();
         } else if !word.starts_with('-') && word != "help" {
-            return command.find_subcommand(word).map(|verb| verb.get_name().to_owned());
+            let Some(verb) = command.find_subcommand(word) else { break };
+            verbs.push(verb.get_name().to_owned());
+            command = verb;
         }
     }
-    None
+    verbs
 }
 
 /// The flag or word that the error is about.

@@ -68,6 +68,9 @@ pub enum Error {
     /// The runtime.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
+    /// A registry, or the way to it.
+    #[error(transparent)]
+    Registry(#[from] ::registry::Error),
 }
 
 impl Error {
@@ -92,6 +95,7 @@ impl Error {
             }
             Self::HostLacks { remedy, .. } => Some(remedy.clone()),
             Self::Runtime(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
             _ => None,
         }
     }

@@ -22,8 +22,10 @@ mod mountpoints;
 mod name;
 mod prepare;
 pub mod records;
+pub mod registry;
 pub mod request;
 mod run;
+pub mod secret;
 mod standing;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +37,7 @@ pub use self::drill::{DrillRequest, DrillStep, FACTS};
 pub use error::{Error, Result};
 pub use images::{Archive, Force, HistoryEntry, ImageSummary, Loaded, Progress, Removal};
 pub use monitor::{Exit, Streams};
+pub use oci::Danger;
 pub use request::RunRequest;
 pub use runtime::clock::Clock;
 pub use runtime::walls;
