@@ -59,7 +59,7 @@ fn a_removal_that_is_killed_at_any_system_call_is_whole_or_did_not_happen() {
             let here = sandbox.call(["images", "--quiet"]).ok();
             assert_staging_is_empty(&sandbox, &case);
             if here.is_empty() {
-                assert_eq!(count(&sandbox, "layers"), 0, "{case}: layers without an image");
+                assert_eq!(content(&sandbox), [0, 0], "{case}: content without an image");
             } else {
                 assert_eq!(sandbox.call(["run", "--rm", "layers:1"]).ok().lines().count(), 5, "{case}");
             }
@@ -85,10 +85,14 @@ fn kill_everywhere(words: &[&str], undo: &[&str]) {
             let case = format!("killed at {call} number {time}");
             let here = sandbox.call(["images", "--quiet"]).ok();
             assert_staging_is_empty(&sandbox, &case);
-            assert_eq!(here.is_empty(), count(&sandbox, "layers") == 0, "{case}: {here}");
+            if here.is_empty() {
+                assert_eq!(content(&sandbox), [0, 0], "{case}: content without an image");
+            } else {
+                assert!(content(&sandbox).iter().all(|count| *count > 0), "{case}: {here}");
+            }
             if !here.is_empty() {
                 sandbox.call(undo.iter().copied()).ok();
-                assert_eq!(count(&sandbox, "layers"), 0, "{case}");
+                assert_eq!(content(&sandbox), [0, 0], "{case}");
             }
             if ended {
                 break;
@@ -124,7 +128,7 @@ fn a_load_on_which_any_system_call_fails_leaves_nothing() {
             assert_eq!(output.status.code(), Some(1), "{case}");
             assert_eq!(sandbox.call(["images", "--quiet"]).ok(), "", "{case}");
             assert_staging_is_empty(&sandbox, &case);
-            assert_eq!(count(&sandbox, "layers"), 0, "{case}");
+            assert_eq!(content(&sandbox), [0, 0], "{case}");
             failures += 1;
         }
     }
@@ -153,7 +157,7 @@ fn disturbed(sandbox: &Sandbox, call: &str, time: u32, how: &str, words: &[&str]
 #[test]
 fn a_full_disk_is_told_and_leaves_nothing() {
     for archive in ["layers.docker.tar", "layers.zstd.oci", "minimal.tar"] {
-        for kilobytes in [200, 1000, 2300, 3000] {
+        for kilobytes in [200, 1000, 2300, 3000, 5000] {
             let sandbox = Sandbox::new();
             let verb = if archive == "minimal.tar" { "import" } else { "load" };
             let output = Command::new("unshare")
@@ -185,7 +189,7 @@ export BULKHEAD_ROOT="$2/root"
 case $4 in import) set -- "$1" "$2" "$3" import -q "$5";; load) set -- "$1" "$2" "$3" load -qi "$5";; esac
 told=$("$1" "$4" "$5" "$6" 2>&1); code=$?
 echo "$told" | head -n 1; echo "code $code"
-echo "left $(ls "$2/root/layers" | wc -l) $(ls "$2/root/staging" | wc -l)"
+echo "left $(ls "$2/root/layers" "$2/root/blobs" | grep -c sha256) $(ls "$2/root/staging" | wc -l)"
 mount -o remount,size=100m "$2"
 "$1" "$4" "$5" "$6" >/dev/null 2>&1; echo "again $?"
 "#;
@@ -197,8 +201,11 @@ fn assert_staging_is_empty(sandbox: &Sandbox, case: &str) {
     assert!(left.is_empty(), "{case}: {left:?}");
 }
 
-fn count(sandbox: &Sandbox, folder: &str) -> usize {
-    std::fs::read_dir(sandbox.root().join(folder)).unwrap().count()
+/// How many layers and how many blobs there are. A load fetches nothing, so there is never a part of one.
+fn content(sandbox: &Sandbox) -> [usize; 2] {
+    let count = |folder: &str| std::fs::read_dir(sandbox.root().join(folder)).unwrap().count();
+    assert_eq!(count("partial"), 0);
+    ["layers", "blobs"].map(count)
 }
 
 fn has_strace() -> bool {

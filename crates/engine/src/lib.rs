@@ -80,7 +80,7 @@ impl Engine {
         let hierarchy = Hierarchy::detect(placement(&standing)).map_err(runtime::Error::from)?;
         let records = Records::open(&root)?;
         directory::sweep(&records, &hierarchy)?;
-        let store = Store::open(&root, unpacking(&standing))?;
+        let store = Store::open(&root, unpacking(&standing), Box::new(store::unpack::InProcess))?;
         let mountpoints = mountpoints::layer(&root)?;
         Ok(Self {
             store,

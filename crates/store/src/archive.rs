@@ -14,12 +14,11 @@ use std::path::Path;
 use oci::descriptor::Compression;
 use oci::{Digest, Reference};
 
-use crate::database::Row;
+use crate::blobs::layer_descriptor;
 use crate::decode::{Bounds, Decoder};
 use crate::error::{Error, Result};
-use crate::import::{Watched, now};
-use crate::layers::{Fresh, Promise};
-use crate::staging::Staging;
+use crate::import::Watched;
+use crate::intake::Intake;
 use crate::{OnProgress, Store};
 use spool::{Member, Spool};
 
@@ -35,7 +34,8 @@ pub enum Loaded {
 /// One image of an archive, before its layers are unpacked.
 struct Found {
     config: Vec<u8>,
-    manifest: Option<Digest>,
+    /// As it stands in the archive, when there is one.
+    manifest: Option<Vec<u8>>,
     layers: Vec<FoundLayer>,
     names: Vec<Reference>,
 }
@@ -53,93 +53,73 @@ impl Store {
     /// Takes in all images of a docker-archive or an OCI layout in a tar stream, which may be
     /// compressed. Either all of them are here afterwards, or nothing of it is.
     pub fn load(&self, stream: impl std::io::Read, progress: OnProgress<'_>) -> Result<Vec<Loaded>> {
-        let _hold = self.hold()?;
-        let staging = Staging::make(&self.root)?;
+        let intake = self.intake()?;
         let stream = Watched { inner: stream, step: "reading", done: 0, told: 0, progress: &mut *progress };
         let decoder =
             Decoder::new(stream, Bounds::default()).map_err(|error| Error::refused(error.to_string()))?;
-        let spool = Spool::of_tar(decoder, &staging)?;
-        self.take_in(&spool, staging, progress)
+        let spool = Spool::of_tar(decoder, &intake.directory())?;
+        take_in(intake, &spool, progress)
     }
 
     /// The same for an OCI layout in a directory.
     pub fn load_directory(&self, directory: &Path, progress: OnProgress<'_>) -> Result<Vec<Loaded>> {
-        let _hold = self.hold()?;
-        let staging = Staging::make(&self.root)?;
-        let spool = Spool::of_directory(directory)?;
-        self.take_in(&spool, staging, progress)
+        let intake = self.intake()?;
+        let spool = Spool::of_directory(directory, &intake.directory())?;
+        take_in(intake, &spool, progress)
     }
+}
 
-    fn take_in(&self, spool: &Spool, mut staging: Staging, progress: OnProgress<'_>) -> Result<Vec<Loaded>> {
-        let found = if spool.has("index.json")? { layout::images(spool)? } else { docker::images(spool)? };
-        if found.is_empty() {
-            return Err(Error::refused("it holds no image"));
-        }
-        let (mut rows, mut names, mut loaded, mut fresh) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for image in found {
-            let row = self.unpack_image(&image, spool, &staging, &mut fresh, progress)?;
-            for name in &image.names {
-                names.push((name.to_string(), row.id.clone()));
-                loaded.push(Loaded::Named(name.familiar()));
-            }
-            if image.names.is_empty() {
-                loaded.push(Loaded::Unnamed(row.id.clone()));
-            }
-            rows.push(row);
-        }
-        staging.begin_publishing();
-        self.publish(&fresh)?;
-        self.database()?.add(&rows, &names)?;
-        staging.finish();
-        Ok(loaded)
+fn take_in(intake: Intake<'_>, spool: &Spool, progress: OnProgress<'_>) -> Result<Vec<Loaded>> {
+    let found = if spool.has("index.json")? { layout::images(spool)? } else { docker::images(spool)? };
+    if found.is_empty() {
+        return Err(Error::refused("it holds no image"));
     }
+    let mut loaded = Vec::new();
+    for image in found {
+        let id = take_image(&intake, &image, spool, progress)?;
+        loaded.extend(image.names.iter().map(|name| Loaded::Named(name.familiar())));
+        if image.names.is_empty() {
+            loaded.push(Loaded::Unnamed(id.to_string()));
+        }
+    }
+    intake.finish()?;
+    Ok(loaded)
+}
 
-    /// Unpacks the layers of `image` that are neither here nor among the `fresh` ones.
-    fn unpack_image(
-        &self,
-        image: &Found,
-        spool: &Spool,
-        staging: &Staging,
-        fresh: &mut Vec<Fresh>,
-        progress: OnProgress<'_>,
-    ) -> Result<Row> {
-        let config = oci::ImageConfig::parse(&image.config)?;
-        let count = image.layers.len();
-        if config.rootfs.diff_ids.len() != count {
-            let configured = config.rootfs.diff_ids.len();
-            return Err(Error::refused(format!(
-                "its configuration names {configured} layers and its manifest {count}"
-            )));
-        }
-        let mut size = 0;
-        for (at, (layer, diff_id)) in image.layers.iter().zip(&config.rootfs.diff_ids).enumerate() {
-            let known =
-                fresh.iter().map(|fresh| &fresh.layer).find(|layer| layer.diff_id == *diff_id).cloned();
-            let known = match known {
-                None => self.layer(diff_id)?,
-                known => known,
-            };
-            let layer = match known {
-                Some(layer) => layer,
-                None => {
-                    let step = format!("unpacking layer {} of {count}", at + 1);
-                    let inner = spool.open(&layer.member)?;
-                    let stream = Watched { inner, step: &step, done: 0, told: 0, progress: &mut *progress };
-                    let promise = Promise { diff_id: Some(diff_id), compression: layer.compression };
-                    fresh.push(self.unpack_layer(stream, promise, &layer.label, staging)?);
-                    fresh[fresh.len() - 1].layer.clone()
-                }
-            };
-            size += layer.summary.bytes;
-        }
-        let id = Digest::sha256_of(&image.config);
-        Ok(Row {
-            id: id.to_string(),
-            manifest: image.manifest.as_ref().map(Digest::to_string),
-            config: image.config.clone(),
-            size,
-            added: now(),
-        })
+fn take_image(intake: &Intake<'_>, image: &Found, spool: &Spool, progress: OnProgress<'_>) -> Result<Digest> {
+    let config = oci::ImageConfig::parse(&image.config)?;
+    let (count, configured) = (image.layers.len(), config.rootfs.diff_ids.len());
+    if configured != count {
+        return Err(Error::refused(format!(
+            "its configuration names {configured} layers and its manifest {count}"
+        )));
+    }
+    let mut layers = Vec::new();
+    for (at, (layer, diff_id)) in image.layers.iter().zip(&config.rootfs.diff_ids).enumerate() {
+        let step = format!("unpacking layer {} of {count}", at + 1);
+        let (content, size) = (spool.content(&layer.member)?, layer.member.size());
+        let stream = Watched {
+            inner: spool.open(&layer.member)?,
+            step: &step,
+            done: 0,
+            told: 0,
+            progress: &mut *progress,
+        };
+        let compression = match layer.compression {
+            Some(promised) if intake.is_taken(&content.digest, diff_id)? => promised,
+            None if content.digest == *diff_id && intake.has_layer(diff_id)? => Compression::Plain,
+            promised => {
+                let (_, found) = intake.unpack(stream, Some(diff_id), promised, &layer.label)?;
+                found
+            }
+        };
+        intake.keep(&content.path, &content.digest, size);
+        intake.pair(&content.digest, diff_id);
+        layers.push(layer_descriptor(content.digest, size, compression));
+    }
+    match &image.manifest {
+        Some(manifest) => intake.image(manifest, &image.config, &image.names),
+        None => intake.image_without_manifest(&image.config, layers, &image.names),
     }
 }
 

@@ -24,6 +24,14 @@ pub(crate) struct Row {
     pub(crate) added: i64,
 }
 
+/// An image that comes in.
+#[derive(Debug, Clone)]
+pub(crate) struct Added {
+    pub(crate) row: Row,
+    /// The digests of all content that it is made of, and of layers the diff-id.
+    pub(crate) blobs: Vec<(String, Option<String>)>,
+}
+
 impl Database {
     pub(crate) fn open(root: &Path) -> Result<Self> {
         let step = "open the index of images";
@@ -32,7 +40,7 @@ impl Database {
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).told(step)?;
         match version {
             VERSION => {}
-            0 => db.execute_batch(SCHEMA).told("make the index of images")?,
+            0 | 1 => db.execute_batch(SCHEMA).told("make the index of images")?,
             other => {
                 return Err(Error::invalid(format!(
                     "the index of images has format {other} and this program knows {VERSION}; use the program that wrote it"
@@ -80,10 +88,10 @@ impl Database {
     }
 
     /// Adds images and names in one transaction; a name moves to the new image.
-    pub(crate) fn add(&mut self, images: &[Row], names: &[(String, String)]) -> Result<()> {
+    pub(crate) fn add(&mut self, images: &[Added], names: &[(String, String)]) -> Result<()> {
         let step = "add to the index of images";
         let transaction = self.db.transaction().told(step)?;
-        for image in images {
+        for Added { row: image, blobs } in images {
             transaction
                 .execute(
                     "INSERT INTO image (id, manifest, config, size, added) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -97,6 +105,10 @@ impl Database {
                     ],
                 )
                 .told(step)?;
+            for (blob, diff_id) in blobs {
+                let sql = "INSERT OR IGNORE INTO blob (image, digest, diff_id) VALUES (?1, ?2, ?3)";
+                transaction.execute(sql, params![image.id, blob, diff_id]).told(step)?;
+            }
         }
         for (reference, image) in names {
             transaction
@@ -109,6 +121,21 @@ impl Database {
         transaction.commit().told(step)
     }
 
+    /// The digests of all content that some image is made of.
+    pub(crate) fn blobs(&self) -> Result<Vec<String>> {
+        let step = "list the images' content";
+        let mut query = self.db.prepare("SELECT DISTINCT digest FROM blob").told(step)?;
+        let rows = query.query_map([], |row| row.get(0)).told(step)?;
+        rows.collect::<std::result::Result<_, _>>().told(step)
+    }
+
+    /// Whether the content `digest` was found to be the layer `diff_id` when it came.
+    pub(crate) fn is_pair(&self, digest: &str, diff_id: &str) -> Result<bool> {
+        let sql = "SELECT 1 FROM blob WHERE digest = ?1 AND diff_id = ?2 LIMIT 1";
+        let found = self.db.query_row(sql, [digest, diff_id], |_| Ok(())).optional();
+        Ok(found.told("look for a layer's content")?.is_some())
+    }
+
     pub(crate) fn untag(&self, reference: &str) -> Result<()> {
         self.db.execute("DELETE FROM name WHERE reference = ?1", [reference]).told("remove the name")?;
         Ok(())
@@ -118,6 +145,7 @@ impl Database {
         let step = "remove the image";
         let transaction = self.db.unchecked_transaction().told(step)?;
         transaction.execute("DELETE FROM name WHERE image = ?1", [id]).told(step)?;
+        transaction.execute("DELETE FROM blob WHERE image = ?1", [id]).told(step)?;
         transaction.execute("DELETE FROM image WHERE id = ?1", [id]).told(step)?;
         transaction.commit().told(step)
     }
@@ -133,7 +161,8 @@ fn row(row: &rusqlite::Row<'_>) -> std::result::Result<Row, rusqlite::Error> {
     })
 }
 
-const VERSION: i64 = 1;
+/// 2: `blob`. An image of version 1 has no rows there.
+const VERSION: i64 = 2;
 const SCHEMA: &str = "
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS image (
@@ -148,6 +177,13 @@ CREATE TABLE IF NOT EXISTS name (
     image TEXT NOT NULL REFERENCES image (id)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS name_image ON name (image);
-PRAGMA user_version = 1;
+CREATE TABLE IF NOT EXISTS blob (
+    image TEXT NOT NULL REFERENCES image (id),
+    digest TEXT NOT NULL,
+    diff_id TEXT,
+    PRIMARY KEY (image, digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS blob_digest ON blob (digest);
+PRAGMA user_version = 2;
 COMMIT;
 ";

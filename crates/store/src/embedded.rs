@@ -7,8 +7,6 @@ use oci::{Digest, Reference};
 
 use crate::error::Result;
 use crate::import::ARCHITECTURE;
-use crate::layers::Promise;
-use crate::staging::Staging;
 use crate::tar::write::Writer;
 use crate::{Image, Store};
 
@@ -48,10 +46,8 @@ impl Store {
         {
             return Ok(image);
         }
-        let _hold = self.hold()?;
-        let staging = Staging::make(&self.root)?;
-        let promise = Promise { diff_id: Some(&diff_id), ..Promise::default() };
-        let fresh = self.unpack_layer(&tar[..], promise, "of the program's own image", &staging)?;
+        let intake = self.intake()?;
+        let (diff_id, layer) = intake.take_stream(&tar[..], Some(&diff_id), "of the program's own image")?;
         let config = ImageConfig {
             architecture: ARCHITECTURE.to_owned(),
             os: "linux".to_owned(),
@@ -59,7 +55,7 @@ impl Store {
             rootfs: RootFs { kind: "layers".to_owned(), diff_ids: vec![diff_id] },
             ..ImageConfig::default()
         };
-        self.add_image(&config, fresh, Some(reference), staging)?;
+        intake.finish_image(&config, layer, std::slice::from_ref(reference))?;
         self.existing(&reference.to_string())
     }
 }

@@ -45,6 +45,19 @@ pub enum Error {
         /// The digest of what is there.
         found: String,
     },
+    /// Content did not arrive to its end; what came is kept.
+    #[error("the transfer of {what} ended {missing} bytes before its end ({size} bytes)")]
+    Transfer {
+        /// Its digest.
+        what: String,
+        /// Bytes that are missing.
+        missing: u64,
+        /// Bytes in all.
+        size: u64,
+        /// What stopped it.
+        #[source]
+        source: std::io::Error,
+    },
     /// The disk is full.
     #[error("the disk of {path} is full", path = path.display())]
     Full {

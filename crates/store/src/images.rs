@@ -16,7 +16,7 @@ use crate::staging::Staging;
 pub struct Image {
     /// The digest of its configuration.
     pub id: Digest,
-    /// The digest of its manifest, when it came with one.
+    /// The digest of its manifest; nothing for an image that an earlier version took in without one.
     pub manifest: Option<Digest>,
     /// The configuration.
     pub config: ImageConfig,
@@ -165,6 +165,7 @@ impl Store {
         let mut removed: Vec<_> = names.iter().map(|name| Removed::Untagged(familiar(name))).collect();
         removed.push(Removed::Deleted(id));
         removed.extend(self.remove_unused_layers(&staging)?);
+        self.remove_unused_blobs()?;
         staging.finish();
         Ok(removed)
     }

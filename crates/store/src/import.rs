@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A root file system's tar becomes an image of one layer.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write};
 
 use oci::config::{History, ImageConfig, RootFs};
-use oci::{Digest, Reference, date};
+use oci::digest::Algorithm;
+use oci::{Descriptor, Digest, Hasher, Reference, date};
 
+use crate::blobs::{layer_descriptor, new_file};
 use crate::changes::Changes;
-use crate::database::Row;
 use crate::error::{Error, Result};
 use crate::images::tagged;
-use crate::layers::{Fresh, Promise};
-use crate::staging::Staging;
+use crate::intake::Intake;
+use crate::layers::Hashing;
 use crate::{OnProgress, Progress, Store};
 
 impl Store {
@@ -23,17 +25,16 @@ impl Store {
         changes: &Changes,
         progress: OnProgress<'_>,
     ) -> Result<Digest> {
-        let _hold = self.hold()?;
         let reference = reference.map(tagged).transpose()?;
-        let staging = Staging::make(&self.root)?;
+        let intake = self.intake()?;
         let watched = Watched { inner: stream, step: "reading", done: 0, told: 0, progress };
-        let fresh = self.unpack_layer(watched, Promise::default(), "of the root file system", &staging)?;
+        let (diff_id, descriptor) = intake.take_stream(watched, None, "of the root file system")?;
         let config = ImageConfig {
             created: Some(date::format(now())),
             architecture: ARCHITECTURE.to_owned(),
             os: "linux".to_owned(),
             config: changes.process.clone(),
-            rootfs: RootFs { kind: "layers".to_owned(), diff_ids: vec![fresh.layer.diff_id.clone()] },
+            rootfs: RootFs { kind: "layers".to_owned(), diff_ids: vec![diff_id] },
             history: vec![History {
                 created: Some(date::format(now())),
                 comment: changes.message.clone(),
@@ -41,28 +42,65 @@ impl Store {
             }],
             ..ImageConfig::default()
         };
-        self.add_image(&config, fresh, reference.as_ref(), staging)
+        intake.finish_image(&config, descriptor, reference.as_slice())
+    }
+}
+
+impl Intake<'_> {
+    /// Takes a layer of which nothing is promised but perhaps its diff-id, which is told.
+    pub(crate) fn take_stream(
+        &self,
+        stream: impl Read,
+        diff_id: Option<&Digest>,
+        label: &str,
+    ) -> Result<(Digest, Descriptor)> {
+        let path = self.new_path();
+        let mut file = new_file(&path)?;
+        let failed = |error| Error::io("keep the content", &path, error);
+        let hashing = Hashing { inner: stream, hasher: Hasher::new(Algorithm::Sha256) };
+        let mut tee = Tee { inner: hashing, out: &mut file, failure: None };
+        let unpacked = self.unpack(&mut tee, diff_id, None, label);
+        if let Some(failure) = tee.failure.take() {
+            return Err(failed(failure));
+        }
+        let (layer, compression) = unpacked?;
+        let digest = tee.inner.hasher.finish();
+        let size = file.metadata().map_err(failed)?.len();
+        self.keep(&path, &digest, size);
+        self.pair(&digest, &layer.diff_id);
+        Ok((layer.diff_id, layer_descriptor(digest, size, compression)))
     }
 
-    /// Adds an image of one layer, of our own making.
-    pub(crate) fn add_image(
-        &self,
+    /// Adds an image of one layer, of our own making, and makes it visible.
+    pub(crate) fn finish_image(
+        self,
         config: &ImageConfig,
-        layer: Fresh,
-        reference: Option<&Reference>,
-        mut staging: Staging,
+        layer: Descriptor,
+        names: &[Reference],
     ) -> Result<Digest> {
         let bytes = serde_json::to_vec(config).map_err(|error| Error::invalid(error.to_string()))?;
-        let id = Digest::sha256_of(&bytes);
-        let size = layer.layer.summary.bytes;
-        let row = Row { id: id.to_string(), manifest: None, config: bytes, size, added: now() };
-        let names: Vec<_> =
-            reference.iter().map(|reference| (reference.to_string(), id.to_string())).collect();
-        staging.begin_publishing();
-        self.publish(&[layer])?;
-        self.database()?.add(&[row], &names)?;
-        staging.finish();
+        let id = self.image_without_manifest(&bytes, vec![layer], names)?;
+        self.finish()?;
         Ok(id)
+    }
+}
+
+/// Writes down what passes.
+struct Tee<'a, R> {
+    inner: R,
+    out: &'a mut File,
+    failure: Option<std::io::Error>,
+}
+
+impl<R: Read> Read for Tee<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.out.write_all(&buffer[..count]).map_err(|error| {
+            let told = std::io::Error::new(error.kind(), error.to_string());
+            self.failure = Some(error);
+            told
+        })?;
+        Ok(count)
     }
 }
 

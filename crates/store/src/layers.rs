@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kernel::Root;
 use kernel::rustix::fs::{Mode, OFlags};
@@ -12,8 +12,10 @@ use oci::digest::Algorithm;
 use oci::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
+use crate::blobs::same;
 use crate::decode::{Bounds, Decoder};
 use crate::error::{Error, Result};
+use crate::intake::Pending;
 use crate::staging::Staging;
 use crate::unpack::{self, Marks, Options, Owners};
 use crate::{Store, Unpacking};
@@ -37,7 +39,7 @@ pub(crate) struct Promise<'a> {
 }
 
 /// A layer that is unpacked and checked, and that nobody sees yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Fresh {
     pub(crate) layer: Layer,
     path: PathBuf,
@@ -65,40 +67,63 @@ impl Store {
         }
     }
 
-    /// Unpacks `stream` into `staging`, which must be what was promised.
+    /// Unpacks `stream` into the new directory `fresh`; it must be what was promised.
     pub(crate) fn unpack_layer(
         &self,
         stream: impl Read,
         promise: Promise<'_>,
         label: &str,
-        staging: &Staging,
-    ) -> Result<Fresh> {
-        let fresh = staging.path().join("unpacked");
+        fresh: &Path,
+    ) -> Result<(Fresh, Compression)> {
         let tree = fresh.join("fs");
-        for path in [&fresh, &tree] {
+        for path in [fresh, &tree] {
             kernel::rustix::fs::mkdir(path, Mode::from_raw_mode(0o700))
                 .map_err(|errno| Error::io("make a layer's directory", path, errno.into()))?;
         }
         kernel::rustix::fs::chmod(&tree, Mode::from_raw_mode(0o755))
             .map_err(|errno| Error::io("make a layer's directory", &tree, errno.into()))?;
-        let layer = self.unpack_into(stream, promise, label, &tree)?;
+        let mut hashing = self.begin(stream, promise, label)?;
+        let compression = hashing.inner.compression();
+        let summary = self.unpack_into(&mut hashing, label, &tree)?;
+        let layer = Layer { diff_id: self.end(hashing, promise, label)?, summary };
         let summary = serde_json::to_vec(&layer).map_err(|error| Error::invalid(error.to_string()))?;
         let path = fresh.join("layer.json");
         std::fs::write(&path, summary).map_err(|error| Error::io("write a layer's summary", &path, error))?;
-        let place = staging.path().join(layer_name(&layer.diff_id));
-        std::fs::rename(&fresh, &place).map_err(|error| Error::io("put a layer aside", &place, error))?;
-        Ok(Fresh { layer, path: place })
+        Ok((Fresh { layer, path: fresh.to_owned() }, compression))
     }
 
-    /// Makes layers visible. The caller names them in an image next, and tells `staging` before.
-    pub(crate) fn publish(&self, layers: &[Fresh]) -> Result<()> {
-        let Some(first) = layers.first() else { return Ok(()) };
+    /// Checks that `stream` is what was promised, for a layer that is unpacked already.
+    pub(crate) fn pass_layer(
+        &self,
+        stream: impl Read,
+        promise: Promise<'_>,
+        label: &str,
+    ) -> Result<Compression> {
+        let hashing = self.begin(stream, promise, label)?;
+        let compression = hashing.inner.compression();
+        self.end(hashing, promise, label)?;
+        Ok(compression)
+    }
+
+    /// Makes layers and content visible. The caller names them in an image next, and tells `staging`
+    /// before.
+    pub(crate) fn publish(&self, staging: &Staging, layers: &[Fresh], blobs: &[Pending]) -> Result<()> {
+        let path = staging.path();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = kernel::rustix::fs::open(&first.path, flags, Mode::empty())
-            .map_err(|errno| Error::io("open a layer's directory", &first.path, errno.into()))?;
-        // One sync for all trees: after a power cut a visible layer is a whole one.
+        let directory = kernel::rustix::fs::open(&path, flags, Mode::empty())
+            .map_err(|errno| Error::io("open the staging directory", &path, errno.into()))?;
+        // One sync for all of it: after a power cut what is visible is whole.
         kernel::rustix::fs::syncfs(directory.as_fd())
-            .map_err(|errno| Error::io("write the layers to disk", &first.path, errno.into()))?;
+            .map_err(|errno| Error::io("write the layers to disk", &path, errno.into()))?;
+        for blob in blobs {
+            let place = self.blob_path(&blob.digest);
+            match std::fs::rename(&blob.path, &place) {
+                Ok(()) => {}
+                // Another process fetched the same content and put the one file in its place.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && place.exists() => {}
+                Err(error) => return Err(Error::io("publish content", &place, error)),
+            }
+        }
         for fresh in layers {
             let place = self.layer_directory(&fresh.layer.diff_id);
             match std::fs::rename(&fresh.path, &place) {
@@ -109,39 +134,53 @@ impl Store {
             }
         }
         // The new names, before the index of images relies on them.
-        let parent = self.root.join("layers");
-        let synced = std::fs::File::open(&parent).and_then(|parent| parent.sync_all());
-        synced.map_err(|error| Error::io("write the layers' names to disk", &parent, error))
+        for parent in ["layers", "blobs"].map(|name| self.root.join(name)) {
+            let synced = std::fs::File::open(&parent).and_then(|parent| parent.sync_all());
+            synced.map_err(|error| Error::io("write new names to disk", &parent, error))?;
+        }
+        Ok(())
     }
 
-    fn unpack_into(
-        &self,
-        stream: impl Read,
-        promise: Promise<'_>,
-        label: &str,
-        tree: &std::path::Path,
-    ) -> Result<Layer> {
-        let failed = |source: unpack::Error| match source {
-            unpack::Error::Full => Error::Full { path: self.root.clone() },
-            source => Error::Layer { layer: label.to_owned(), source },
-        };
+    /// The plain bytes of a layer, digested as they are read.
+    fn begin<R: Read>(&self, stream: R, promise: Promise<'_>, label: &str) -> Result<Hashing<Decoder<R>>> {
+        let failed = |error| self.refused(label, error);
         let decoder = Decoder::new(stream, Bounds::default()).map_err(|error| failed(io_error(error)))?;
         check_compression(promise.compression, decoder.compression()).map_err(failed)?;
         let algorithm = promise.diff_id.map_or(Algorithm::Sha256, Digest::algorithm);
-        let mut hashing = Hashing { inner: decoder, hasher: Hasher::new(algorithm) };
+        Ok(Hashing { inner: decoder, hasher: Hasher::new(algorithm) })
+    }
+
+    fn unpack_into(&self, stream: &mut dyn Read, label: &str, tree: &Path) -> Result<unpack::Summary> {
+        let options = self.unpack_options();
         let root = Root::open(tree)
             .map_err(|error| Error::io("open a layer's directory", tree, error.errno.into()))?;
-        let summary = unpack::unpack(&mut hashing, &root, &self.unpack_options()).map_err(failed)?;
+        let unpacked = self.unpacker.unpack(stream, &root, &options);
+        let unpacked = unpacked.map_err(|error| self.refused(label, error))?;
+        unpack::mark_opaque(&root, &unpacked.opaque, self.marks())
+            .map_err(|error| self.refused(label, error))?;
+        Ok(unpacked.summary)
+    }
+
+    /// The digest of the whole stream, which must be the promised one.
+    fn end<R: Read>(
+        &self,
+        mut stream: Hashing<Decoder<R>>,
+        promise: Promise<'_>,
+        label: &str,
+    ) -> Result<Digest> {
         // The reader stops at the end it believes in; the digest is that of the whole stream.
-        io::copy(&mut hashing, &mut io::sink()).map_err(|error| failed(io_error(error)))?;
-        let diff_id = hashing.hasher.finish();
-        match promise.diff_id {
-            Some(wanted) if *wanted != diff_id => Err(Error::Digest {
-                what: format!("layer {label}"),
-                wanted: wanted.to_string(),
-                found: diff_id.to_string(),
-            }),
-            _ => Ok(Layer { diff_id, summary }),
+        io::copy(&mut stream, &mut io::sink()).map_err(|error| self.refused(label, io_error(error)))?;
+        let diff_id = stream.hasher.finish();
+        if let Some(wanted) = promise.diff_id {
+            same(wanted, &diff_id, || format!("layer {label}"))?;
+        }
+        Ok(diff_id)
+    }
+
+    fn refused(&self, label: &str, error: unpack::Error) -> Error {
+        match error {
+            unpack::Error::Full => Error::Full { path: self.root.clone() },
+            source => Error::Layer { layer: label.to_owned(), source },
         }
     }
 
@@ -151,12 +190,15 @@ impl Store {
                 Unpacking::SingleId => Owners::Caller,
                 _ => Owners::Kept,
             },
-            marks: match self.unpacking {
-                Unpacking::AsRoot => Marks::Trusted,
-                _ => Marks::User,
-            },
             most_bytes: Bounds::default().most,
             most_entries: 2_000_000,
+        }
+    }
+
+    fn marks(&self) -> Marks {
+        match self.unpacking {
+            Unpacking::AsRoot => Marks::Trusted,
+            _ => Marks::User,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! ```text
 //! images.db            SQLite: images by id, names
 //! lock                 shared while something uses or adds content, exclusive while it is removed
+//! blobs/<digest>       manifests, configurations and layers as they arrived (see `blobs.rs`)
+//! partial/<digest>     what came of a fetch that was cut off (see `intake.rs`)
 //! layers/<diff-id>/    one directory per layer, shared by every image that has it
 //!   fs/                the unpacked tree
 //!   layer.json         its summary; the directory appears whole or not at all (rename)
@@ -15,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod blobs;
 mod changes;
 mod database;
 pub mod decode;
@@ -22,6 +25,7 @@ mod embedded;
 mod error;
 mod images;
 mod import;
+mod intake;
 mod layers;
 mod staging;
 pub mod tar;
@@ -33,18 +37,22 @@ use std::path::{Path, PathBuf};
 
 use kernel::rustix::fs::{FlockOperation, flock};
 use staging::Staging;
+use unpack::Unpacker;
 
 pub use archive::Loaded;
+pub use blobs::StoredManifest;
 pub use changes::Changes;
 pub use embedded::EmbeddedFile;
 pub use error::{Error, Result};
 pub use images::{HistoryStep, Image, Removed, Summary};
+pub use intake::{Intake, Partial, Wanted};
 
 /// The open store.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
     unpacking: Unpacking,
+    unpacker: Box<dyn Unpacker>,
 }
 
 /// What the caller may do with files, which decides how layers are unpacked.
@@ -73,10 +81,10 @@ pub struct Progress<'a> {
 pub type OnProgress<'a> = &'a mut dyn FnMut(Progress<'_>);
 
 impl Store {
-    /// Opens the store in `root`, a directory that exists.
-    pub fn open(root: &Path, unpacking: Unpacking) -> Result<Self> {
-        let store = Self { root: root.to_owned(), unpacking };
-        for name in ["layers", "staging"] {
+    /// Opens the store in `root`, a directory that exists. Layers are unpacked by `unpacker`.
+    pub fn open(root: &Path, unpacking: Unpacking, unpacker: Box<dyn Unpacker>) -> Result<Self> {
+        let store = Self { root: root.to_owned(), unpacking, unpacker };
+        for name in ["layers", "blobs", "partial", "staging"] {
             let path = store.root.join(name);
             std::fs::DirBuilder::new()
                 .recursive(true)
@@ -100,6 +108,7 @@ impl Store {
         let Some(_alone) = self.try_hold_alone()? else { return Ok(()) };
         let staging = Staging::make(&self.root)?;
         self.remove_unused_layers(&staging)?;
+        self.remove_unused_blobs()?;
         staging.finish();
         abandoned.into_iter().try_for_each(staging::Abandoned::forget)
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use kernel::Root;
 use oci::Digest;
 use store::tar::write::Writer;
-use store::unpack::{Marks, Options, Owners};
+use store::unpack::{InProcess, Options, Owners};
 use store::{Store, Unpacking};
 
 /// A layer's tar stream, unpacked. Whatever it says, nothing beside the target changes.
@@ -16,8 +16,7 @@ pub(crate) fn unpack(stream: &[u8]) {
     let (target, canary) = (folder.path().join("target"), folder.path().join("canary"));
     fs::create_dir(&target).expect("a directory of our own");
     fs::write(&canary, "alive").expect("a file of our own");
-    let options =
-        Options { owners: Owners::Caller, marks: Marks::User, most_bytes: 1 << 20, most_entries: 1000 };
+    let options = Options { owners: Owners::Caller, most_bytes: 1 << 20, most_entries: 1000 };
     let root = Root::open(&target).expect("it was just made");
     let unpacked = store::unpack::unpack(stream, &root, &options);
     if let Err(error) = unpacked {
@@ -98,7 +97,8 @@ fn load(members: &[(&str, &[u8])]) {
         archive.file(name, 0o644, content);
     }
     let folder = folder();
-    let store = Store::open(folder.path(), Unpacking::SingleId).expect("a store of our own");
+    let store =
+        Store::open(folder.path(), Unpacking::SingleId, Box::new(InProcess)).expect("a store of our own");
     let loaded = store.load(&archive.finish()[..], &mut |_| ());
     let layers = fs::read_dir(folder.path().join("layers")).expect("it is there").count();
     match loaded {

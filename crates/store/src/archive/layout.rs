@@ -48,7 +48,7 @@ fn take(
     let bytes = spool.verified(descriptor)?;
     match Document::parse_as(&descriptor.media_type, &bytes)? {
         Document::Manifest(manifest) => {
-            found.push(image(spool, descriptor, &manifest, names)?);
+            found.push(image(spool, &manifest, bytes, names)?);
             Ok(())
         }
         Document::Index(index) => {
@@ -62,12 +62,7 @@ fn take(
     }
 }
 
-fn image(
-    spool: &Spool,
-    descriptor: &Descriptor,
-    manifest: &Manifest,
-    names: Vec<Reference>,
-) -> Result<Found> {
+fn image(spool: &Spool, manifest: &Manifest, bytes: Vec<u8>, names: Vec<Reference>) -> Result<Found> {
     let layers = manifest.layers.iter().map(|layer| {
         let compression = Some(layer.layer_compression()?);
         Ok(FoundLayer { member: spool.blob(layer)?, label: layer.digest.to_string(), compression })
@@ -75,7 +70,7 @@ fn image(
     manifest.config.check_config()?;
     Ok(Found {
         config: spool.verified(&manifest.config)?,
-        manifest: Some(descriptor.digest.clone()),
+        manifest: Some(bytes),
         layers: layers.collect::<Result<_>>()?,
         names,
     })

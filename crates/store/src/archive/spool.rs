@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! An archive's members as numbered files, found by name through an index in memory.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,9 +11,9 @@ use kernel::{Errno, Root};
 use oci::digest::Algorithm;
 use oci::{Descriptor, Digest, Hasher};
 
+use crate::blobs::{LARGEST_DOCUMENT, new_file, same};
 use crate::error::{Error, Result};
 use crate::layers::Hashing;
-use crate::staging::Staging;
 use crate::tar::{Kind, Reader, quoted};
 
 /// All members of an archive.
@@ -20,12 +21,15 @@ use crate::tar::{Kind, Reader, quoted};
 pub(super) struct Spool {
     place: Place,
     members: HashMap<String, Entry>,
+    /// Where files of our own go, called `m0`, `m1` ...
+    work: PathBuf,
+    files: Cell<usize>,
 }
 
 #[derive(Debug)]
 enum Place {
-    /// Files called `m0`, `m1` ... of our own.
-    Files(PathBuf),
+    /// Files of our own.
+    Files,
     /// A layout that lies there already.
     Directory(Root),
 }
@@ -52,14 +56,27 @@ enum At {
     Name(String),
 }
 
+/// A member's content in a file of our own.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) digest: Digest,
+    pub(super) path: PathBuf,
+}
+
+impl Member {
+    /// Bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+}
+
 impl Spool {
     /// Spools the members of a tar archive.
-    pub(super) fn of_tar(stream: impl Read, staging: &Staging) -> Result<Self> {
-        let directory = staging.path();
+    pub(super) fn of_tar(stream: impl Read, directory: &Path) -> Result<Self> {
         let mut reader = Reader::new(stream);
         let mut members = HashMap::new();
         loop {
-            let entry = reader.next_entry().map_err(|error| told(error, &directory))?;
+            let entry = reader.next_entry().map_err(|error| told(error, directory))?;
             let Some(entry) = entry else { break };
             if members.len() >= MOST_MEMBERS {
                 return Err(Error::refused(format!("it has more than {MOST_MEMBERS} members")));
@@ -69,7 +86,7 @@ impl Spool {
             let member = match entry.kind {
                 Kind::Directory => continue,
                 Kind::File if entry.sparse.is_none() => {
-                    Entry::File(spool_one(&mut reader, &directory, members.len(), &entry)?)
+                    Entry::File(spool_one(&mut reader, directory, members.len(), &entry)?)
                 }
                 Kind::SymLink => Entry::Link(beside(&name, &entry.link)?),
                 Kind::HardLink => Entry::Link(member_name(&entry.link)?),
@@ -80,17 +97,20 @@ impl Spool {
                 return Err(refused("stands twice in it"));
             }
         }
-        Ok(Self { place: Place::Files(directory), members })
+        let files = Cell::new(members.len());
+        Ok(Self { place: Place::Files, members, work: directory.to_owned(), files })
     }
 
-    /// A layout that lies in `directory`: its files are read where they are, beneath it.
-    pub(super) fn of_directory(directory: &Path) -> Result<Self> {
+    /// A layout that lies in `directory`: its files are read where they are, beneath it, and blobs are
+    /// copied to `work`.
+    pub(super) fn of_directory(directory: &Path, work: &Path) -> Result<Self> {
         // The caller's own path, which may be a link; no name below it is followed outside.
         let real =
             directory.canonicalize().map_err(|error| Error::io("open the image layout", directory, error))?;
         let root = Root::open(&real)
             .map_err(|error| Error::io("open the image layout", directory, error.errno.into()))?;
-        Ok(Self { place: Place::Directory(root), members: HashMap::new() })
+        let (members, work) = (HashMap::new(), work.to_owned());
+        Ok(Self { place: Place::Directory(root), members, work, files: Cell::new(0) })
     }
 
     pub(super) fn has(&self, name: &str) -> Result<bool> {
@@ -101,7 +121,7 @@ impl Spool {
     pub(super) fn find(&self, name: &str) -> Result<Option<Member>> {
         let root = match &self.place {
             Place::Directory(root) => root,
-            Place::Files(_) => return Ok(self.spooled(name).cloned()),
+            Place::Files => return Ok(self.spooled(name).cloned()),
         };
         let failed = |error| Error::io("read the image layout", Path::new(name), error);
         match root.open_file(name) {
@@ -129,14 +149,31 @@ impl Spool {
 
     /// The blob that a descriptor promises, checked against its length and its digest.
     pub(super) fn blob(&self, promised: &Descriptor) -> Result<Member> {
-        let member = self.sized(promised)?;
+        let mut member = self.sized(promised)?;
+        if let At::Name(name) = &member.at {
+            member = self.copy(name, promised)?;
+        }
         let algorithm = promised.digest.algorithm();
         let found = match &member.digest {
             Some(found) if found.algorithm() == algorithm => found.clone(),
             _ => self.digest_of(&member, algorithm)?,
         };
-        same(&promised.digest, &found)?;
+        same(&promised.digest, &found, || format!("the blob {found}", found = promised.digest))?;
+        member.digest = Some(found);
         Ok(member)
+    }
+
+    /// A copy of a directory's file, since that may change between two looks.
+    fn copy(&self, name: &str, promised: &Descriptor) -> Result<Member> {
+        let number = self.files.replace(self.files.get() + 1);
+        let path = self.work.join(format!("m{number}"));
+        let member = Member { at: At::Name(name.to_owned()), size: promised.size, digest: None };
+        // One byte more than was promised, to see that there is none.
+        let inner = self.open(&member)?.take(promised.size.saturating_add(1));
+        let mut hashing = Hashing { inner, hasher: Hasher::new(promised.digest.algorithm()) };
+        let copied = io::copy(&mut hashing, &mut new_file(&path)?);
+        let size = copied.map_err(|error| Error::io("copy the image layout", &path, error))?;
+        Ok(Member { at: At::Number(number), size, digest: Some(hashing.hasher.finish()) })
     }
 
     /// The whole of a small blob. What is checked is what is returned: a layout in a directory may
@@ -145,7 +182,7 @@ impl Spool {
         let bytes = self.read(&self.sized(promised)?, &promised.digest.to_string())?;
         let mut hasher = Hasher::new(promised.digest.algorithm());
         hasher.update(&bytes);
-        same(&promised.digest, &hasher.finish())?;
+        same(&promised.digest, &hasher.finish(), || format!("the blob {}", promised.digest))?;
         Ok(bytes)
     }
 
@@ -172,14 +209,24 @@ impl Spool {
     pub(super) fn open(&self, member: &Member) -> Result<File> {
         let failed = |path: &Path, error: io::Error| Error::io("read the archive's content", path, error);
         match (&self.place, &member.at) {
-            (Place::Files(directory), At::Number(number)) => {
-                let path = directory.join(format!("m{number}"));
+            (_, At::Number(number)) => {
+                let path = self.work.join(format!("m{number}"));
                 File::open(&path).map_err(|error| failed(&path, error))
             }
             (Place::Directory(root), At::Name(name)) => {
                 root.open_file(name).map_err(|error| failed(Path::new(name), error.errno.into()))
             }
-            _ => Err(Error::refused("a member of another archive was asked for")),
+            (Place::Files, At::Name(_)) => Err(Error::refused("a member of another archive was asked for")),
+        }
+    }
+
+    /// Where the content of a spooled member lies.
+    pub(super) fn content(&self, member: &Member) -> Result<Content> {
+        match (&member.at, &member.digest) {
+            (At::Number(number), Some(digest)) => {
+                Ok(Content { digest: digest.clone(), path: self.work.join(format!("m{number}")) })
+            }
+            _ => Err(Error::refused("a member that was not spooled was asked for")),
         }
     }
 
@@ -202,7 +249,7 @@ fn spool_one(
     entry: &crate::tar::Entry,
 ) -> Result<Member> {
     let path = directory.join(format!("m{number}"));
-    let mut file = File::create_new(&path).map_err(|error| Error::io("spool the archive", &path, error))?;
+    let mut file = new_file(&path)?;
     let mut hashing = Hashing { inner: reader, hasher: Hasher::new(Algorithm::Sha256) };
     let copied = io::copy(&mut hashing, &mut file).map_err(|error| match error.kind() {
         io::ErrorKind::StorageFull => Error::Full { path: directory.to_owned() },
@@ -221,15 +268,6 @@ fn told(error: crate::tar::Error, directory: &Path) -> Error {
         }
         other => Error::refused(other.to_string()),
     }
-}
-
-/// Whether the content is what was promised.
-fn same(wanted: &Digest, found: &Digest) -> Result<()> {
-    if wanted == found {
-        return Ok(());
-    }
-    let what = format!("the blob {wanted}");
-    Err(Error::Digest { what, wanted: wanted.to_string(), found: found.to_string() })
 }
 
 /// A member's name without `./`; only a key in the index.
@@ -259,4 +297,3 @@ fn beside(name: &str, link: &[u8]) -> Result<String> {
 }
 
 const MOST_MEMBERS: usize = 100_000;
-const LARGEST_DOCUMENT: u64 = 4 << 20;

@@ -11,10 +11,10 @@ use kernel::rustix::fs::{AtFlags, FileType, Mode};
 use kernel::{Errno, rustix};
 
 use super::path::{self, Name};
-use super::{Error, NEW_FILE, Unpacker};
+use super::{Error, NEW_FILE, Work};
 use crate::tar::{Entry, Kind, Reader, Sparse, quoted};
 
-impl Unpacker<'_> {
+impl Work<'_> {
     pub(super) fn make(
         &mut self,
         entry: &Entry,

@@ -10,7 +10,7 @@ use kernel::rustix::fs::{AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFla
 use kernel::{Errno, rustix};
 
 use super::path::{self, Name};
-use super::{Error, Owners, Unpacker};
+use super::{Error, Owners, Work};
 use crate::tar::{Entry, Kind, quoted};
 
 /// Owner, attributes, mode and times of an entry.
@@ -22,7 +22,7 @@ pub(super) struct Metadata {
     xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-impl Unpacker<'_> {
+impl Work<'_> {
     pub(super) fn metadata(&mut self, entry: &Entry) -> Result<Metadata, Error> {
         if entry.mode & 0o6000 != 0 && entry.kind == Kind::File {
             self.summary.setuid += 1;

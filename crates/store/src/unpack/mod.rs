@@ -16,7 +16,7 @@ mod path;
 mod place;
 mod remove;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -33,12 +33,10 @@ use place::Places;
 pub use remove::remove_tree;
 
 /// How to unpack.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Options {
     /// Whose the files become.
     pub owners: Owners,
-    /// Where overlayfs looks for its marks.
-    pub marks: Marks,
     /// Bytes of all files together, holes counted.
     pub most_bytes: u64,
     /// Entries.
@@ -46,7 +44,7 @@ pub struct Options {
 }
 
 /// Whose the files become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Owners {
     /// As the archive says.
     Kept,
@@ -78,18 +76,45 @@ pub struct Summary {
     pub devices: u64,
 }
 
+/// What came of unpacking.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Unpacked {
+    /// Figures.
+    pub summary: Summary,
+    /// Directories that hide what the layers below have there. They are marked afterwards, by
+    /// [`mark_opaque`]: it takes `CAP_SYS_ADMIN`, which whoever reads an archive must not have.
+    pub opaque: Vec<Vec<u8>>,
+}
+
+/// Somebody who unpacks layers.
+pub trait Unpacker: Send + Sync + std::fmt::Debug {
+    /// Unpacks the tar archive in `stream` into `target`, an empty directory, as [`unpack`] does.
+    fn unpack(&self, stream: &mut dyn Read, target: &Root, options: &Options) -> Result<Unpacked, Error>;
+}
+
+/// Unpacks in this process, with all its rights: for tests and fuzzing.
+#[derive(Debug, Clone, Copy)]
+pub struct InProcess;
+
+impl Unpacker for InProcess {
+    fn unpack(&self, stream: &mut dyn Read, target: &Root, options: &Options) -> Result<Unpacked, Error> {
+        unpack(stream, target, options)
+    }
+}
+
 /// Unpacks the tar archive in `stream` into `target`, an empty directory.
 ///
 /// # Errors
 /// The first entry that breaks a rule, by name. What was unpacked until then is the caller's to remove.
-pub fn unpack(stream: impl Read, target: &Root, options: &Options) -> Result<Summary, Error> {
+pub fn unpack(stream: impl Read, target: &Root, options: &Options) -> Result<Unpacked, Error> {
     let mut reader = Reader::new(stream);
-    let mut unpacker = Unpacker {
+    let mut unpacker = Work {
         places: Places::new(target),
         options,
         summary: Summary::default(),
         logical: 0,
         directories: BTreeMap::new(),
+        opaque: BTreeSet::new(),
         whited_out: HashSet::new(),
         buffer: vec![0; BUFFER],
     };
@@ -97,10 +122,29 @@ pub fn unpack(stream: impl Read, target: &Root, options: &Options) -> Result<Sum
         unpacker.take(&entry, &mut reader).map_err(|error| error.of(&entry.path))?;
     }
     unpacker.finish_directories()?;
-    Ok(unpacker.summary)
+    Ok(Unpacked { summary: unpacker.summary, opaque: unpacker.opaque.into_iter().collect() })
 }
 
-struct Unpacker<'a> {
+/// Marks directories of `target` for overlayfs. The names may come from anybody: nothing outside can be
+/// reached by them.
+pub fn mark_opaque(target: &Root, directories: &[Vec<u8>], marks: Marks) -> Result<(), Error> {
+    let mark = match marks {
+        Marks::Trusted => c"trusted.overlay.opaque",
+        Marks::User => c"user.overlay.opaque",
+    };
+    for name in directories {
+        let place =
+            path::clean(name).and_then(|name| Places::new(target).open_existing_readable(name.parts()));
+        let marked = place.and_then(|place| {
+            rustix::fs::fsetxattr(&place, mark, b"y", rustix::fs::XattrFlags::empty())
+                .map_err(|errno| Error::call("mark the directory opaque", errno))
+        });
+        marked.map_err(|error| error.of(name))?;
+    }
+    Ok(())
+}
+
+struct Work<'a> {
     places: Places<'a>,
     options: &'a Options,
     summary: Summary,
@@ -108,11 +152,13 @@ struct Unpacker<'a> {
     /// Those that are there and have an entry, by name. Their owner, mode and time go on at the end,
     /// since entries below change the time and a mode may forbid them.
     directories: BTreeMap<Vec<u8>, Metadata>,
+    /// Directories to be marked at the end.
+    opaque: BTreeSet<Vec<u8>>,
     whited_out: HashSet<Vec<u8>>,
     buffer: Vec<u8>,
 }
 
-impl Unpacker<'_> {
+impl Work<'_> {
     fn take(&mut self, entry: &Entry, data: &mut Reader<impl Read>) -> Result<(), Error> {
         self.summary.entries += 1;
         if self.summary.entries > self.options.most_entries {
@@ -170,13 +216,9 @@ impl Unpacker<'_> {
                 "it makes the whole image's root opaque, which engines read differently",
             ));
         }
-        let name = match self.options.marks {
-            Marks::Trusted => c"trusted.overlay.opaque",
-            Marks::User => c"user.overlay.opaque",
-        };
-        let directory = self.places.open_readable(parent)?;
-        rustix::fs::fsetxattr(&directory, name, b"y", rustix::fs::XattrFlags::empty())
-            .map_err(|errno| Error::call("mark the directory opaque", errno))
+        self.places.open(parent)?;
+        self.opaque.insert(parent.join(&b'/'));
+        Ok(())
     }
 
     /// Removes what has this name, a whole directory if it is one.
@@ -187,9 +229,11 @@ impl Unpacker<'_> {
         // `0` is the byte after `/`.
         let (first, behind) = ([&joined[..], b"/"].concat(), [&joined[..], b"0"].concat());
         let below: Vec<Vec<u8>> =
-            self.directories.range(first..behind).map(|(name, _)| name.clone()).collect();
-        for gone in below.iter().chain([&joined]) {
+            self.directories.range(first.clone()..behind.clone()).map(|(name, _)| name.clone()).collect();
+        let opaque: Vec<Vec<u8>> = self.opaque.range(first..behind).cloned().collect();
+        for gone in below.iter().chain(&opaque).chain([&joined]) {
             self.directories.remove(gone);
+            self.opaque.remove(gone);
         }
         Ok(())
     }

@@ -48,6 +48,11 @@ impl<'a> Places<'a> {
     /// The same, opened for reading, so that attributes can be set on it; made when it is missing.
     pub(super) fn open_readable(&mut self, parts: &[&[u8]]) -> Result<OwnedFd, Error> {
         self.open(parts)?;
+        self.open_existing_readable(parts)
+    }
+
+    /// The same, opened for reading.
+    pub(super) fn open_existing_readable(&self, parts: &[&[u8]]) -> Result<OwnedFd, Error> {
         self.open_with(parts, OFlags::RDONLY | OFlags::DIRECTORY)
     }
 
