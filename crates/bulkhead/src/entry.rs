@@ -9,16 +9,21 @@ use crate::failure::Failure;
 use crate::output;
 
 /// Something that `bulkhead` starts itself as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// `bulkhead drill --inside`: the probes, from within the container they probe.
     Probes,
+    /// `bulkhead unpack-layer OPTIONS`: the process that unpacks one layer.
+    Unpack(String),
 }
 
 /// Which entry `args` (the program's name first) is a call of, if any.
 pub(crate) fn called(args: &[OsString]) -> Option<Entry> {
     match args {
         [_, verb, mode, ..] if verb == "drill" && mode == "--inside" => Some(Entry::Probes),
+        [_, verb, options] if verb == engine::unpacker::ENTRY => {
+            Some(Entry::Unpack(options.to_string_lossy().into_owned()))
+        }
         _ => None,
     }
 }
@@ -27,9 +32,15 @@ impl Entry {
     /// Does what the entry is for.
     pub(crate) fn enter(self) -> Result<ExitCode, Failure> {
         match self {
-            Self::Probes => output::json(&::drill::inside(&facts()))?,
+            Self::Probes => {
+                output::json(&::drill::inside(&facts()))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Unpack(options) => {
+                let status = engine::unpacker::serve(&options);
+                Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))
+            }
         }
-        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -27,6 +27,7 @@ pub mod request;
 mod run;
 pub mod secret;
 mod standing;
+pub mod unpacker;
 
 use std::path::{Path, PathBuf};
 
@@ -80,7 +81,7 @@ impl Engine {
         let hierarchy = Hierarchy::detect(placement(&standing)).map_err(runtime::Error::from)?;
         let records = Records::open(&root)?;
         directory::sweep(&records, &hierarchy)?;
-        let store = Store::open(&root, unpacking(&standing), Box::new(store::unpack::InProcess))?;
+        let store = Store::open(&root, unpacking(&standing), Box::new(unpacker::Confined))?;
         let mountpoints = mountpoints::layer(&root)?;
         Ok(Self {
             store,

@@ -86,6 +86,8 @@ pub const NOSUID: u64 = 0x0000_0002;
 pub const NODEV: u64 = 0x0000_0004;
 /// `MOUNT_ATTR_NOEXEC`.
 pub const NOEXEC: u64 = 0x0000_0008;
+/// `MOUNT_ATTR_NOSYMFOLLOW`, Linux 5.14.
+pub const NOSYMFOLLOW: u64 = 0x0020_0000;
 /// `MOUNT_ATTR_IDMAP`.
 const IDMAP: u64 = 0x0010_0000;
 /// `MS_PRIVATE`, mount(2).

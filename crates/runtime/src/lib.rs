@@ -25,6 +25,7 @@ pub mod user;
 pub mod view;
 pub mod walls;
 mod wire;
+pub mod worker;
 
 pub use error::{Error, Result};
 pub use oci::danger;

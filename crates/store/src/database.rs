@@ -30,6 +30,16 @@ pub(crate) struct Added {
     pub(crate) row: Row,
     /// The digests of all content that it is made of, and of layers the diff-id.
     pub(crate) blobs: Vec<(String, Option<String>)>,
+    pub(crate) manifest: Origin,
+}
+
+/// Where a manifest comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// From outside: the newest counts.
+    Arrived,
+    /// We made it, for want of one: it takes no other's place.
+    Made,
 }
 
 impl Database {
@@ -91,17 +101,19 @@ impl Database {
     pub(crate) fn add(&mut self, images: &[Added], names: &[(String, String)]) -> Result<()> {
         let step = "add to the index of images";
         let transaction = self.db.transaction().told(step)?;
-        for Added { row: image, blobs } in images {
+        for Added { row: image, blobs, manifest } in images {
             transaction
                 .execute(
                     "INSERT INTO image (id, manifest, config, size, added) VALUES (?1, ?2, ?3, ?4, ?5)
-                     ON CONFLICT (id) DO UPDATE SET manifest = coalesce(excluded.manifest, manifest)",
+                     ON CONFLICT (id) DO UPDATE SET manifest =
+                     CASE WHEN ?6 THEN coalesce(manifest, excluded.manifest) ELSE excluded.manifest END",
                     params![
                         image.id,
                         image.manifest,
                         image.config,
                         i64::try_from(image.size).unwrap_or(i64::MAX),
-                        image.added
+                        image.added,
+                        *manifest == Origin::Made
                     ],
                 )
                 .told(step)?;

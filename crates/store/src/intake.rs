@@ -25,7 +25,7 @@ use oci::manifest::Document;
 use oci::{Descriptor, Digest, ImageConfig, Manifest, Reference};
 
 use crate::blobs::{check, made_manifest, new_file};
-use crate::database::{Added, Row};
+use crate::database::{Added, Origin, Row};
 use crate::error::{Error, Result};
 use crate::import::now;
 use crate::layers::{Fresh, Layer, Promise};
@@ -153,7 +153,7 @@ impl Intake<'_> {
         };
         read.config.check_config()?;
         check(&read.config.digest, "the image's configuration", config)?;
-        self.add(manifest, &read, config, names)
+        self.add(Origin::Arrived, manifest, &read, config, names)
     }
 
     /// Makes everything that came in visible, all at once.
@@ -213,7 +213,8 @@ impl Intake<'_> {
             let found = self.store.pass_layer(&mut stream, promise, label)?;
             return Ok((layer, found));
         }
-        let (fresh, found) = self.store.unpack_layer(&mut stream, promise, label, &self.new_path())?;
+        let (fresh, found) =
+            self.store.unpack_layer(&mut stream, promise, label, &self.staging, &self.new_path())?;
         let layer = fresh.layer.clone();
         self.state().layers.push(fresh);
         Ok((layer, found))
@@ -230,7 +231,7 @@ impl Intake<'_> {
         let Document::Manifest(read) = Document::parse(&bytes)? else {
             return Err(Error::invalid("the manifest that was made is none"));
         };
-        self.add(&bytes, &read, config, names)
+        self.add(Origin::Made, &bytes, &read, config, names)
     }
 
     pub(crate) fn known_layer(&self, diff_id: &Digest) -> Result<Option<Layer>> {
@@ -241,7 +242,14 @@ impl Intake<'_> {
         }
     }
 
-    fn add(&self, bytes: &[u8], manifest: &Manifest, config: &[u8], names: &[Reference]) -> Result<Digest> {
+    fn add(
+        &self,
+        origin: Origin,
+        bytes: &[u8],
+        manifest: &Manifest,
+        config: &[u8],
+        names: &[Reference],
+    ) -> Result<Digest> {
         let parsed = ImageConfig::parse(config)?;
         let (configured, listed) = (parsed.rootfs.diff_ids.len(), manifest.layers.len());
         if configured != listed {
@@ -274,7 +282,7 @@ impl Intake<'_> {
         let blobs = documents.into_iter().chain(layers).collect();
         let mut state = self.state();
         state.names.extend(names.iter().map(|name| (name.to_string(), id.to_string())));
-        state.images.push(Added { row, blobs });
+        state.images.push(Added { row, blobs, manifest: origin });
         Ok(id)
     }
 

@@ -73,6 +73,7 @@ impl Store {
         stream: impl Read,
         promise: Promise<'_>,
         label: &str,
+        staging: &Staging,
         fresh: &Path,
     ) -> Result<(Fresh, Compression)> {
         let tree = fresh.join("fs");
@@ -84,7 +85,7 @@ impl Store {
             .map_err(|errno| Error::io("make a layer's directory", &tree, errno.into()))?;
         let mut hashing = self.begin(stream, promise, label)?;
         let compression = hashing.inner.compression();
-        let summary = self.unpack_into(&mut hashing, label, &tree)?;
+        let summary = self.unpack_into(&mut hashing, label, staging, &tree)?;
         let layer = Layer { diff_id: self.end(hashing, promise, label)?, summary };
         let summary = serde_json::to_vec(&layer).map_err(|error| Error::invalid(error.to_string()))?;
         let path = fresh.join("layer.json");
@@ -150,11 +151,17 @@ impl Store {
         Ok(Hashing { inner: decoder, hasher: Hasher::new(algorithm) })
     }
 
-    fn unpack_into(&self, stream: &mut dyn Read, label: &str, tree: &Path) -> Result<unpack::Summary> {
+    fn unpack_into(
+        &self,
+        stream: &mut dyn Read,
+        label: &str,
+        staging: &Staging,
+        tree: &Path,
+    ) -> Result<unpack::Summary> {
         let options = self.unpack_options();
         let root = Root::open(tree)
             .map_err(|error| Error::io("open a layer's directory", tree, error.errno.into()))?;
-        let unpacked = self.unpacker.unpack(stream, &root, &options);
+        let unpacked = self.unpacker.unpack(stream, &root, staging.alive(), &options);
         let unpacked = unpacked.map_err(|error| self.refused(label, error))?;
         unpack::mark_opaque(&root, &unpacked.opaque, self.marks())
             .map_err(|error| self.refused(label, error))?;

@@ -5,10 +5,12 @@
 //! ```text
 //! staging/<random>/       the work
 //! staging/<random>.lock   held (flock) by the worker; it goes last, so that it tells of a killed one
+//! staging/<random>/alive  held (flock, shared) by the processes that unpack layers, too: they die with
+//!                         the worker, but may take a moment
 //! ```
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use kernel::rustix::fs::{FlockOperation, Mode, OFlags, flock};
@@ -23,6 +25,7 @@ pub(crate) struct Staging {
     name: String,
     /// Held until the end.
     _lock: File,
+    alive: File,
     end: End,
 }
 
@@ -51,7 +54,18 @@ impl Staging {
         drop(alone);
         kernel::rustix::fs::mkdir(&path, Mode::from_raw_mode(0o700))
             .map_err(|errno| Error::io("make a staging directory", &path, errno.into()))?;
-        Ok(Self { parent, name, _lock: lock, end: End::Whole })
+        let alive = path.join(ALIVE);
+        let failed = |error| Error::io("make a staging lock", &alive, error);
+        File::create_new(&alive).map_err(failed)?;
+        // Read-only: it goes to processes that are not to be trusted.
+        let held = File::open(&alive).map_err(failed)?;
+        flock(&held, FlockOperation::LockShared).map_err(|errno| failed(errno.into()))?;
+        Ok(Self { parent, name, _lock: lock, alive: held, end: End::Whole })
+    }
+
+    /// What a process that writes here has to keep open.
+    pub(crate) fn alive(&self) -> BorrowedFd<'_> {
+        self.alive.as_fd()
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -118,9 +132,21 @@ pub(crate) fn sweep(root: &Path) -> Result<Vec<Abandoned>> {
     }
     drop(alone);
     for work in &abandoned {
+        wait_for_helpers(&work.parent.join(&work.name))?;
         remove(&work.parent, &work.name)?;
     }
     Ok(abandoned)
+}
+
+/// Waits until nobody writes to an abandoned directory any more.
+fn wait_for_helpers(directory: &Path) -> Result<()> {
+    let path = directory.join(ALIVE);
+    let failed = |error| Error::io("wait for a process that unpacks", &path, error);
+    match File::open(&path) {
+        Ok(alive) => flock(&alive, FlockOperation::LockExclusive).map_err(|errno| failed(errno.into())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 /// The names of all works, dead or alive.
@@ -167,3 +193,4 @@ fn remove(parent: &Path, name: &str) -> Result<()> {
 }
 
 const LOCK: &str = ".lock";
+const ALIVE: &str = "alive";

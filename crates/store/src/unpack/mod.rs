@@ -19,6 +19,7 @@ mod remove;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::io::Read;
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 
 use kernel::rustix::fs::{Mode, OFlags};
@@ -88,8 +89,15 @@ pub struct Unpacked {
 
 /// Somebody who unpacks layers.
 pub trait Unpacker: Send + Sync + std::fmt::Debug {
-    /// Unpacks the tar archive in `stream` into `target`, an empty directory, as [`unpack`] does.
-    fn unpack(&self, stream: &mut dyn Read, target: &Root, options: &Options) -> Result<Unpacked, Error>;
+    /// Unpacks the tar archive in `stream` into `target`, an empty directory, as [`unpack`] does. Another
+    /// process that does the work has to keep `alive` open for as long as it may still write.
+    fn unpack(
+        &self,
+        stream: &mut dyn Read,
+        target: &Root,
+        alive: BorrowedFd<'_>,
+        options: &Options,
+    ) -> Result<Unpacked, Error>;
 }
 
 /// Unpacks in this process, with all its rights: for tests and fuzzing.
@@ -97,7 +105,13 @@ pub trait Unpacker: Send + Sync + std::fmt::Debug {
 pub struct InProcess;
 
 impl Unpacker for InProcess {
-    fn unpack(&self, stream: &mut dyn Read, target: &Root, options: &Options) -> Result<Unpacked, Error> {
+    fn unpack(
+        &self,
+        stream: &mut dyn Read,
+        target: &Root,
+        _: BorrowedFd<'_>,
+        options: &Options,
+    ) -> Result<Unpacked, Error> {
         unpack(stream, target, options)
     }
 }
