@@ -18,7 +18,7 @@ use crate::flags::switch;
 use crate::global::Global;
 use crate::palette::{self, Palette, When};
 use crate::{completions, copy, drill, history, images, import, inspect, load, login, logout};
-use crate::{man, manifest, output, ps, registry, rm, rmi, run, tag, usage, walls};
+use crate::{man, manifest, output, ps, pull, push, registry, rm, rmi, run, tag, usage, walls};
 
 /// Run containers behind walls that stand unless you take them down
 #[derive(Debug, Parser)]
@@ -42,6 +42,8 @@ pub(crate) struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(Box<run::Flags>),
+    Pull(pull::Flags),
+    Push(push::Flags),
     Load(load::Flags),
     Import(import::Flags),
     Images(images::Flags),
@@ -69,6 +71,8 @@ impl CommandLine {
         let global = &self.global;
         match self.verb {
             Verb::Run(flags) => return run::call(*flags, global),
+            Verb::Pull(flags) => pull::call(&flags, global),
+            Verb::Push(flags) => push::call(&flags, global),
             Verb::Load(flags) => load::call(&flags, global),
             Verb::Import(flags) => import::call(&flags, global),
             Verb::Images(flags) => images::call(&flags, global),

@@ -30,6 +30,8 @@ mod output;
 mod palette;
 mod progress;
 mod ps;
+mod pull;
+mod push;
 mod registry;
 mod rm;
 mod rmi;

@@ -179,7 +179,7 @@ impl Registries {
     ) -> Result<Copied> {
         let ((source, from), (target, to)) = (self.named(source)?, self.named(target)?);
         let which = platform.map(Platform::parse).transpose()?.map_or(Which::All, Which::One);
-        let watch = Told { state: Mutex::new((BTreeMap::new(), 0, progress)) };
+        let watch = Told::new("copying", progress);
         let copy = Copy {
             from: &from,
             source: &source,
@@ -213,9 +213,16 @@ fn names_a_tag(name: &str) -> bool {
 }
 
 /// One figure of all transfers.
-struct Told<'a> {
+pub(crate) struct Told<'a> {
+    step: &'static str,
     /// How far each blob is, how much there is in all, and who wants to know.
     state: Mutex<(BTreeMap<String, u64>, u64, &'a mut (dyn FnMut(Progress<'_>) + Send))>,
+}
+
+impl<'a> Told<'a> {
+    pub(crate) fn new(step: &'static str, progress: &'a mut (dyn FnMut(Progress<'_>) + Send)) -> Self {
+        Self { step, state: Mutex::new((BTreeMap::new(), 0, progress)) }
+    }
 }
 
 impl Watch for Told<'_> {
@@ -229,7 +236,7 @@ impl Watch for Told<'_> {
         let (blobs, total, tell) = &mut *state;
         blobs.insert(blob.digest.to_string(), done);
         let done = blobs.values().sum();
-        tell(Progress { step: "copying", done, total: Some(*total) });
+        tell(Progress { step: self.step, done, total: Some(*total) });
     }
 }
 

@@ -48,7 +48,7 @@ pub use error::{Error, Result};
 pub use hosts::toml as hosts_toml;
 pub use lists::Referrer;
 pub use login::{Login, Secret};
-pub use plan::PullPlan;
+pub use plan::{PullPlan, Shelf};
 pub use platform::Platform;
 pub use session::{login, logout};
 pub use settings::{Keyring, Patience, Proxies, Settings};

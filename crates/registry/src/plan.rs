@@ -8,7 +8,7 @@ use oci::{Manifest, Reference};
 use crate::blob::{BlobReader, Start};
 use crate::cancel::Cancel;
 use crate::client::{Client, Target};
-use crate::document::Fetched;
+use crate::document::{self, Fetched};
 use crate::error::{Error, Result};
 use crate::platform::{self, Platform};
 
@@ -28,16 +28,20 @@ pub struct PullPlan {
     pub config: Vec<u8>,
 }
 
+/// Documents that the caller has already: what is asked for by digest need not travel again.
+pub type Shelf<'a> = &'a dyn Fn(&Descriptor) -> Option<Vec<u8>>;
+
 impl Client {
-    /// Finds out what pulling `reference` for `platform` comes to.
+    /// Finds out what pulling `reference` for `platform` comes to. What `shelf` has is not fetched; it
+    /// is checked as if it were.
     ///
     /// # Errors
     /// Besides those of reading a manifest: an index has nothing for the platform or is nested too
     /// deep; what it has is no image.
-    pub fn plan(&self, reference: &Reference, platform: &Platform) -> Result<PullPlan> {
+    pub fn plan(&self, reference: &Reference, platform: &Platform, shelf: Shelf<'_>) -> Result<PullPlan> {
         let repository = reference.path();
         let named = self.manifest(repository, &Target::of(reference))?;
-        let manifest = self.for_platform(repository, &named, platform, &reference.familiar())?;
+        let manifest = self.descend(repository, &named, platform, &reference.familiar(), shelf)?;
         let Document::Manifest(image) = &manifest.document else {
             return Err(Error::refused(format!(
                 "{}: its indexes are nested deeper than {DEEPEST}",
@@ -48,7 +52,10 @@ impl Client {
         for layer in &image.layers {
             layer.layer_compression()?;
         }
-        let config = self.small_blob(repository, &image.config, LARGEST_CONFIG)?;
+        let config = match shelf(&image.config).filter(|bytes| is_of(&image.config, bytes)) {
+            Some(config) => config,
+            None => self.small_blob(repository, &image.config, LARGEST_CONFIG)?,
+        };
         let (image, repository) = (image.clone(), repository.to_owned());
         Ok(PullPlan { client: self.clone(), repository, named, manifest, image, config })
     }
@@ -61,6 +68,17 @@ impl Client {
         platform: &Platform,
         name: &str,
     ) -> Result<Fetched> {
+        self.descend(repository, named, platform, name, &|_| None)
+    }
+
+    fn descend(
+        &self,
+        repository: &str,
+        named: &Fetched,
+        platform: &Platform,
+        name: &str,
+        shelf: Shelf<'_>,
+    ) -> Result<Fetched> {
         let mut found = named.clone();
         for _ in 0..DEEPEST {
             let Document::Index(index) = &found.document else { return Ok(found) };
@@ -72,7 +90,13 @@ impl Client {
                     offered: platform::offered(&index.manifests),
                 });
             };
-            found = self.described(repository, entry)?;
+            found = match shelf(entry).filter(|bytes| is_of(entry, bytes)) {
+                Some(bytes) => {
+                    let target = Target::Digest(entry.digest.clone());
+                    document::checked("manifest", Some(&entry.media_type), None, &target, bytes)?
+                }
+                None => self.described(repository, entry)?,
+            };
         }
         Ok(found)
     }
@@ -107,6 +131,11 @@ impl PullPlan {
     pub fn client(&self) -> &Client {
         &self.client
     }
+}
+
+fn is_of(descriptor: &Descriptor, bytes: &[u8]) -> bool {
+    bytes.len() as u64 == descriptor.size
+        && document::digest_of(descriptor.digest.algorithm(), bytes) == descriptor.digest
 }
 
 /// Real indexes list manifests; a few list indexes that do.

@@ -55,6 +55,19 @@ impl Store {
         Ok(StoredManifest { descriptor: described(media_type, digest.clone(), &bytes), bytes, manifest })
     }
 
+    /// A document (manifest, index or configuration) that `promised` describes, as far as its length goes;
+    /// nothing when it is not here.
+    pub fn document(&self, promised: &Descriptor) -> Result<Option<Vec<u8>>> {
+        if promised.size > LARGEST_DOCUMENT || !self.has_blob(promised)? {
+            return Ok(None);
+        }
+        let Some(blob) = self.open_blob(&promised.digest)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        let read = blob.take(LARGEST_DOCUMENT).read_to_end(&mut bytes);
+        read.map_err(|error| Error::io("read a document", &self.blob_path(&promised.digest), error))?;
+        Ok(Some(bytes))
+    }
+
     /// The content with this digest; nothing when it is not here. Its digest was checked when it came.
     pub fn open_blob(&self, digest: &Digest) -> Result<Option<File>> {
         let path = self.blob_path(digest);

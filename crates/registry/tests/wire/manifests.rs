@@ -136,7 +136,7 @@ fn serving(contents: Vec<(&'static str, Vec<u8>)>) -> Server {
 
 fn plan(client: &Client, platform: &str) -> Result<registry::PullPlan, Error> {
     let name = oci::Reference::parse(&format!("{}/a:1", client.host())).unwrap();
-    client.plan(&name, &Platform::parse(platform).unwrap())
+    client.plan(&name, &Platform::parse(platform).unwrap(), &|_| None)
 }
 
 fn index(entries: &[(&[u8], &str, &str)]) -> Vec<u8> {

@@ -38,6 +38,13 @@ impl Partial {
         self.have
     }
 
+    /// Those bytes.
+    pub fn kept(&self) -> Result<impl io::Read> {
+        let file = File::open(&self.path)
+            .map_err(|error| Error::io("read what is kept of a fetch", &self.path, error))?;
+        Ok(io::Read::take(file, self.have))
+    }
+
     /// What it is to become.
     pub fn promised(&self) -> &Descriptor {
         &self.promised
