@@ -29,6 +29,7 @@ pub mod request;
 mod run;
 pub mod secret;
 mod standing;
+mod told;
 pub mod unpacker;
 
 use std::path::{Path, PathBuf};

@@ -10,7 +10,8 @@ use store::{Intake, Wanted};
 use crate::Engine;
 use crate::error::{Context, Error, Result};
 use crate::images::Progress;
-use crate::registry::{Registries, Told};
+use crate::registry::Registries;
+use crate::told::Told;
 
 /// What a pull did.
 #[derive(Debug, Clone)]

@@ -8,7 +8,8 @@ use oci::descriptor::Descriptor;
 use crate::Engine;
 use crate::error::{Error, Result};
 use crate::images::Progress;
-use crate::registry::{Copied, Registries, Told};
+use crate::registry::{Copied, Registries};
+use crate::told::Told;
 
 impl Engine {
     /// Brings the image called `name` to the registry that its name says.

@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
-use ::registry::{Client, ConfigFile, Copy, Keyring, Login, Platform, Settings, Target, Watch, Which, pool};
-use oci::descriptor::Descriptor;
+use ::registry::{Client, ConfigFile, Copy, Keyring, Login, Platform, Settings, Target, Which, pool};
 use oci::{Danger, Reference};
 
 use crate::error::{Error, Result};
 use crate::images::Progress;
+use crate::told::Told;
 
 pub use ::registry::{Forgotten, Kept, Proxies};
 
@@ -210,34 +209,6 @@ impl Registries {
 /// Whether a tag was typed.
 fn names_a_tag(name: &str) -> bool {
     name.rsplit('/').next().is_some_and(|last| last.contains(':'))
-}
-
-/// One figure of all transfers.
-pub(crate) struct Told<'a> {
-    step: &'static str,
-    /// How far each blob is, how much there is in all, and who wants to know.
-    state: Mutex<(BTreeMap<String, u64>, u64, &'a mut (dyn FnMut(Progress<'_>) + Send))>,
-}
-
-impl<'a> Told<'a> {
-    pub(crate) fn new(step: &'static str, progress: &'a mut (dyn FnMut(Progress<'_>) + Send)) -> Self {
-        Self { step, state: Mutex::new((BTreeMap::new(), 0, progress)) }
-    }
-}
-
-impl Watch for Told<'_> {
-    fn planned(&self, blobs: &[Descriptor]) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.1 = blobs.iter().map(|blob| blob.size).sum();
-    }
-
-    fn came(&self, blob: &Descriptor, done: u64) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (blobs, total, tell) = &mut *state;
-        blobs.insert(blob.digest.to_string(), done);
-        let done = blobs.values().sum();
-        tell(Progress { step: self.step, done, total: Some(*total) });
-    }
 }
 
 #[cfg(test)]
