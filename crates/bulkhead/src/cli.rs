@@ -18,7 +18,7 @@ use crate::flags::switch;
 use crate::global::Global;
 use crate::palette::{self, Palette, When};
 use crate::{completions, copy, drill, history, images, import, inspect, load, login, logout};
-use crate::{man, manifest, output, ps, pull, push, registry, rm, rmi, run, tag, usage, walls};
+use crate::{man, manifest, output, ps, pull, push, registry, rm, rmi, run, save, tag, usage, walls};
 
 /// Run containers behind walls that stand unless you take them down
 #[derive(Debug, Parser)]
@@ -45,6 +45,7 @@ enum Verb {
     Pull(pull::Flags),
     Push(push::Flags),
     Load(load::Flags),
+    Save(save::Flags),
     Import(import::Flags),
     Images(images::Flags),
     Inspect(inspect::Flags),
@@ -74,6 +75,7 @@ impl CommandLine {
             Verb::Pull(flags) => pull::call(&flags, global),
             Verb::Push(flags) => push::call(&flags, global),
             Verb::Load(flags) => load::call(&flags, global),
+            Verb::Save(flags) => save::call(&flags, global),
             Verb::Import(flags) => import::call(&flags, global),
             Verb::Images(flags) => images::call(&flags, global),
             Verb::Inspect(flags) => inspect::call(&flags, global),

@@ -36,6 +36,7 @@ mod registry;
 mod rm;
 mod rmi;
 mod run;
+mod save;
 mod table;
 mod tag;
 mod usage;

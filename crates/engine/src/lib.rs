@@ -27,6 +27,7 @@ pub mod records;
 pub mod registry;
 pub mod request;
 mod run;
+mod save;
 pub mod secret;
 mod standing;
 mod told;

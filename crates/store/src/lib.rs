@@ -27,6 +27,7 @@ mod images;
 mod import;
 mod intake;
 mod layers;
+mod save;
 mod staging;
 pub mod tar;
 pub mod unpack;
@@ -46,6 +47,7 @@ pub use embedded::EmbeddedFile;
 pub use error::{Error, Result};
 pub use images::{HistoryStep, Image, Removed, Summary};
 pub use intake::{Intake, Partial, Wanted};
+pub use save::Saved;
 
 /// The open store.
 #[derive(Debug)]
