@@ -14,6 +14,7 @@ mod making;
 mod meaning;
 mod members;
 mod peers;
+mod registry;
 mod tarball;
 mod tree;
 mod watched;

@@ -10,6 +10,7 @@
 mod call;
 mod leftovers;
 mod peers;
+mod registry;
 mod rootless;
 mod steps;
 mod waiting;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use call::{Call, Ended};
 pub use peers::{Docker, Podman};
+pub use registry::{DockerRegistry, Guarded};
 pub use rootless::Ids;
 pub use steps::{Step, steps};
 pub use waiting::{Background, Killed, eventually};

@@ -124,15 +124,19 @@ impl Registries {
         Ok(RemoteManifest { name, digest, media_type: found.descriptor.media_type, bytes: found.bytes })
     }
 
-    /// The tags of a repository.
+    /// The tags of a repository, sorted.
     pub fn tags(&self, repository: &str) -> Result<Vec<String>> {
         let (reference, client) = self.named(repository)?;
-        Ok(client.tags(reference.path())?)
+        let mut tags = client.tags(reference.path())?;
+        tags.sort();
+        Ok(tags)
     }
 
-    /// The repositories of the registry `host`.
+    /// The repositories of the registry `host`, sorted.
     pub fn catalog(&self, host: &str) -> Result<Vec<String>> {
-        Ok(self.client(host)?.catalog()?)
+        let mut names = self.client(host)?.catalog()?;
+        names.sort();
+        Ok(names)
     }
 
     /// What refers to the manifest that `name` stands for; only of one kind, if that is given.

@@ -105,11 +105,20 @@ impl Endpoint {
         let (mut redirects, mut asked) = (0, false);
         loop {
             let home = address.same_origin(&self.base);
-            let response = self.exchange(ask, &address, home, &mut load)?;
+            // Credentials are the registry's and nobody else's (CVE-2020-15157).
+            let shown = if home { self.guard.authorization(&ask.scope) } else { None };
+            let response = self.exchange(ask, &address, home, shown.as_deref(), &mut load)?;
             let status = response.status().as_u16();
             if status == 401 && home && !asked {
                 asked = true;
-                if self.guard.admit(&self.wire, &self.base, &response, &ask.scope, ask.what)? {
+                if self.guard.admit(
+                    &self.wire,
+                    &self.base,
+                    &response,
+                    &ask.scope,
+                    shown.as_deref(),
+                    ask.what,
+                )? {
                     continue;
                 }
             }
@@ -133,15 +142,15 @@ impl Endpoint {
         ask: &Ask<'_>,
         address: &Address,
         home: bool,
+        shown: Option<&str>,
         load: &mut Load<'_>,
     ) -> Result<Response<Body>> {
         let mut request = Request::builder().method(&ask.method).uri(address.to_string());
         for (name, value) in &ask.headers {
             request = request.header(name, value);
         }
-        // Credentials are the registry's and nobody else's (CVE-2020-15157).
-        if home && let Some(value) = self.guard.authorization(&ask.scope) {
-            request = request.header(AUTHORIZATION, value);
+        if let Some(shown) = shown {
+            request = request.header(AUTHORIZATION, shown);
         }
         let (length, mut content) = match load {
             Load::Nothing => return self.run(ask, address, home, request.body(SendBody::none())),

@@ -101,22 +101,28 @@ impl Guard {
         token.or_else(|| shown.basic.clone())
     }
 
-    /// Answers a 401: whether the request is worth sending again.
+    /// Answers a 401 to a request that showed `was`: whether it is worth sending again.
     pub(crate) fn admit(
         &self,
         wire: &Wire,
         registry: &Address,
         response: &Response<Body>,
         scope: &Scope,
+        was: Option<&str>,
         what: &str,
     ) -> Result<bool> {
+        // Another request may have been let in meanwhile.
+        if self.authorization(scope).as_deref() != was {
+            return Ok(true);
+        }
         let fields = response.headers().get_all(WWW_AUTHENTICATE);
         let challenges: Vec<Challenge> =
             fields.iter().filter_map(|field| field.to_str().ok()).flat_map(challenge::parse).collect();
         let of = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
         let login = self.login()?;
         if let (Some(Login::Bearer(token)), Some(_)) = (&login, of("bearer")) {
-            return Ok(self.shown().tokens.insert(scope.clone(), Token::given(token)).is_none());
+            self.shown().tokens.insert(scope.clone(), Token::given(token));
+            return Ok(was.is_none());
         }
         if let Some(bearer) = of("bearer") {
             let scopes = scope.with_those_of(bearer);
@@ -131,7 +137,9 @@ impl Guard {
                 self.host
             )));
         };
-        Ok(self.shown().basic.replace(basic.clone()) != Some(basic))
+        let worthwhile = was != Some(basic.as_str());
+        self.shown().basic = Some(basic);
+        Ok(worthwhile)
     }
 
     /// Who asks; looked up once, and only when the registry wants to know.

@@ -27,7 +27,7 @@ pub struct Referrer {
 }
 
 impl Client {
-    /// The tags of a repository, as the registry sorts them.
+    /// The tags of a repository, in the registry's order, which not all sort.
     ///
     /// # Errors
     /// There is no such repository, or its list has no end.

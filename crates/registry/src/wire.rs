@@ -231,7 +231,8 @@ pub(crate) fn broken(registry: &str, error: &std::io::Error) -> Error {
 fn tls(error: &rustls::Error) -> String {
     use rustls::CertificateError as Certificate;
     match error {
-        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => {
+        // Another signature than the authority's of the same name counts as none.
+        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer | Certificate::BadSignature) => {
             "its certificate is signed by no authority that is trusted here".to_owned()
         }
         rustls::Error::InvalidCertificate(

@@ -58,6 +58,22 @@ fn a_password_for_those_who_ask_for_one() {
     assert_eq!(server.asked().len() - before, 2, "a wrong password is shown once");
 }
 
+/// Several requests are refused before the first one knows what to show.
+#[test]
+fn requests_side_by_side_are_all_let_in() {
+    let together = std::sync::Barrier::new(4);
+    let server = Server::new(move |asked| match asked.header("authorization") {
+        Some(BASIC) => image(),
+        _ => {
+            together.wait();
+            Reply::new(401, "").with("WWW-Authenticate", "Basic realm=x")
+        }
+    });
+    let client = server.client_of(me());
+    let outcome = registry::pool::each(&[0; 4], 4, &[], |_, _| client.manifest("a", &tag()).map(|_| ()));
+    assert!(outcome.is_ok(), "{outcome:?}");
+}
+
 #[test]
 fn a_token_for_nobody_and_for_somebody() {
     for (keyring, shown) in [(Keyring::Nobody, None), (me(), Some(BASIC))] {
