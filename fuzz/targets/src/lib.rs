@@ -11,6 +11,7 @@ mod documents;
 mod lists;
 mod names;
 mod profile;
+mod registries;
 mod streams;
 mod users;
 
@@ -18,7 +19,7 @@ mod users;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the name of their corpus.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("tar", streams::tar),
     ("pax", streams::pax),
     ("decode", streams::decode),
@@ -30,6 +31,8 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("users", users::users),
     ("lists", lists::lists),
     ("seccomp_profile", profile::profile),
+    ("registry_headers", registries::headers),
+    ("registry_files", registries::files),
 ];
 
 /// Calls the target `name` with `bytes`.
