@@ -129,7 +129,7 @@ impl Copy<'_> {
             Ok(Box::new(reader.stopped_by(cancel).watched(self.watch)))
         };
         let beside = (self.from.is_of_the_same(self.to) && from != self.target.path()).then_some(from);
-        let arrival = self.to.push_blob(self.target.path(), blob, beside, &source)?;
+        let arrival = self.to.push_blob(self.target.path(), blob, beside, &source, cancel)?;
         self.watch.came(blob, blob.size);
         Ok(arrival)
     }

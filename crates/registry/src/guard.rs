@@ -28,6 +28,8 @@ pub(crate) struct Guard {
     keyring: Keyring,
     settings: Arc<Settings>,
     shown: Mutex<Shown>,
+    /// Held while a token is fetched, so that those who wait for the same one get that.
+    asking: Mutex<()>,
 }
 
 /// What a request needs leave for, in the token server's words: `repository:NAME:pull`.
@@ -89,7 +91,7 @@ impl Guard {
             Keyring::Given(_) if !itself => Keyring::Nobody,
             keyring => keyring.clone(),
         };
-        Self { host, keyring, settings: settings.clone(), shown: Mutex::default() }
+        Self { host, keyring, settings: settings.clone(), shown: Mutex::default(), asking: Mutex::default() }
     }
 
     /// What to show with a request, as far as it is known by now.
@@ -111,6 +113,7 @@ impl Guard {
         was: Option<&str>,
         what: &str,
     ) -> Result<bool> {
+        let _one_at_a_time = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         // Another request may have been let in meanwhile.
         if self.authorization(scope).as_deref() != was {
             return Ok(true);

@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use ureq::SendBody;
-use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use ureq::http::{Method, Request, Response};
 
 use crate::address::{Address, Scheme, escaped};
 use crate::challenge::Challenge;
-use crate::endpoint::complaint;
+use crate::endpoint::{complaint, header};
 use crate::error::{Again, Error, Result};
 use crate::login::{Login, Secret, basic};
+use crate::patience::retry_after;
 use crate::settings::Settings;
 use crate::wire::{Peer, Wire, broken};
 
@@ -153,9 +154,10 @@ impl Server<'_> {
             address = address.with("scope", scope);
         }
         match login {
-            // A refresh token, should the server give such.
             Some(Login::Password { user, .. }) => {
-                address.with("account", user).with("client_id", CLIENT).with("offline_token", "true")
+                let address = address.with("account", user).with("client_id", CLIENT);
+                // Who logs in asks for nothing but to be known, and keeps a refresh token if there is one.
+                if self.scopes.is_empty() { address.with("offline_token", "true") } else { address }
             }
             _ => address,
         }
@@ -183,6 +185,7 @@ impl Server<'_> {
 
     fn read(&self, answer: Response<ureq::Body>, asked: Instant) -> Result<Token> {
         let status = answer.status().as_u16();
+        let after = header(&answer, RETRY_AFTER).and_then(|text| retry_after(&text));
         let body = self.body(answer);
         match status {
             200 => {}
@@ -195,7 +198,7 @@ impl Server<'_> {
             _ => {
                 let (registry, what) = (self.realm.authority(), "give out a token".to_owned());
                 let said = body.map(|body| complaint(&body)).unwrap_or_default();
-                return Err(Error::Answer { registry, what, status, said, after: None });
+                return Err(Error::Answer { registry, what, status, said, after });
             }
         }
         let text: Text = oci::json::read("token", &body?).map_err(|error| self.lies(&error.to_string()))?;

@@ -11,6 +11,7 @@ use oci::{Digest, Hasher};
 
 use crate::address::Address;
 use crate::blob;
+use crate::cancel::Cancel;
 use crate::client::{CONTENT_DIGEST, Client, Target, thing};
 use crate::document;
 use crate::endpoint::{Answer, Ask, Endpoint, Load};
@@ -48,7 +49,7 @@ pub enum Listed {
 
 impl Client {
     /// Brings the blob to `repository`, unless it is there: from the repository `from` of the same
-    /// registry, if that has it, otherwise from `source`.
+    /// registry, if that has it, otherwise from `source`. `cancel` ends it.
     ///
     /// # Errors
     /// Besides the registry's: `source` cannot be read, or does not give what `descriptor` says.
@@ -58,15 +59,11 @@ impl Client {
         descriptor: &Descriptor,
         from: Option<&str>,
         source: &Source<'_>,
+        cancel: &Cancel,
     ) -> Result<Arrival> {
         let scope = from.map_or_else(|| Scope::push(repository), |from| Scope::mount(repository, from));
-        let push = Push {
-            client: self,
-            repository,
-            descriptor,
-            scope,
-            thing: thing("blob", repository, &Target::Digest(descriptor.digest.clone())),
-        };
+        let thing = thing("blob", repository, &Target::Digest(descriptor.digest.clone()));
+        let push = Push { client: self, repository, descriptor, scope, cancel, thing };
         if push.is_there()? {
             return Ok(Arrival::WasThere);
         }
@@ -133,6 +130,7 @@ struct Push<'a> {
     repository: &'a str,
     descriptor: &'a Descriptor,
     scope: Scope,
+    cancel: &'a Cancel,
     thing: String,
 }
 
@@ -145,7 +143,7 @@ enum Begun {
 impl Push<'_> {
     fn is_there(&self) -> Result<bool> {
         let what = format!("look for the {}", self.thing);
-        let length = self.client.of_itself(self.client.cancel(), |endpoint| {
+        let length = self.client.of_itself(self.cancel, |endpoint| {
             blob::head(endpoint, self.repository, &self.descriptor.digest, self.scope.clone(), &what)
         })?;
         match length {
@@ -160,7 +158,7 @@ impl Push<'_> {
     /// From the beginning each time: what a registry keeps of a broken request is not defined.
     fn send(&self, from: Option<&str>, source: &Source<'_>) -> Result<Arrival> {
         let what = format!("store the {}", self.thing);
-        self.client.of_itself(self.client.cancel(), |endpoint| match self.begin(endpoint, from, &what)? {
+        self.client.of_itself(self.cancel, |endpoint| match self.begin(endpoint, from, &what)? {
             Begun::Mounted => Ok(Arrival::Mounted),
             Begun::At(address) => {
                 match self.client.settings().part {
@@ -242,7 +240,7 @@ impl Push<'_> {
                 return Err(error);
             }
             failures += 1;
-            self.client.settings().patience.pause(failures, error, self.client.cancel())?;
+            self.client.settings().patience.pause(failures, error, self.cancel)?;
             let answer = endpoint.send(&self.ask(Method::GET, address.clone(), what), Load::Nothing)?;
             let there = answer.header(RANGE).as_deref().and_then(arrived_bytes);
             match (answer.status(), there) {
@@ -273,7 +271,7 @@ impl Push<'_> {
         let inner = source().map_err(|error| blob::failure(error, &self.thing))?;
         let hasher = Some(Hasher::new(self.descriptor.digest.algorithm()));
         let (wanted, left) = (self.descriptor.digest.clone(), self.descriptor.size);
-        Ok(Box::new(Promised { inner, hasher, wanted, left, cancel: self.client.cancel().clone() }))
+        Ok(Box::new(Promised { inner, hasher, wanted, left, cancel: self.cancel.clone() }))
     }
 
     fn ask<'b>(&self, method: Method, address: Address, what: &'b str) -> Ask<'b> {
@@ -307,7 +305,7 @@ struct Promised<'a> {
     hasher: Option<Hasher>,
     wanted: Digest,
     left: u64,
-    cancel: crate::cancel::Cancel,
+    cancel: Cancel,
 }
 
 impl Read for Promised<'_> {

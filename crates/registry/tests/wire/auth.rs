@@ -245,16 +245,48 @@ fn a_login_keeps_a_refresh_token_rather_than_the_password() {
     let folder = tempfile::tempdir().unwrap();
     let file = ConfigFile::in_folder(folder.path());
     let tokens = Server::new(|_| Reply::new(200, r#"{"token":"good","refresh_token":"again"}"#));
-    let server = wanting(tokens.url("/t"), "good");
-    registry::login(
-        &server.host(),
-        Login::password("me", "secret").unwrap(),
-        &file,
-        &crate::fake::settings(),
-    )
-    .unwrap();
+    let realm = tokens.url("/t");
+    let server = Server::new(move |asked| match asked.header("authorization") {
+        Some("Bearer good") if asked.path == "/v2/" => Reply::new(200, "{}"),
+        Some("Bearer good") => image(),
+        _ => Reply::new(401, "").with("WWW-Authenticate", format!("Bearer realm=\"{realm}\"")),
+    });
+    let login = || Login::password("me", "secret").unwrap();
+    registry::login(&server.host(), login(), &file, &crate::fake::settings()).unwrap();
     assert!(tokens.asked()[0].path.contains("offline_token=true"));
     assert_eq!(file.login(&server.host()).unwrap(), Some(Login::Identity(Secret::new("again"))));
+    // Whoever only pulls leaves no refresh token behind.
+    server.client_of(me()).manifest("a", &tag()).unwrap();
+    assert!(!tokens.asked()[1].path.contains("offline_token"), "{:?}", tokens.lines());
+}
+
+/// Four transfers begin at once; one of them asks for the token.
+#[test]
+fn a_token_is_fetched_once_for_all_who_wait_for_it() {
+    let together = std::sync::Barrier::new(4);
+    let tokens = Server::new(|_| Reply::new(200, r#"{"token":"good"}"#));
+    let realm = tokens.url("/t");
+    let server = Server::new(move |asked| match asked.header("authorization") {
+        Some("Bearer good") => image(),
+        _ => {
+            together.wait();
+            Reply::new(401, "").with("WWW-Authenticate", format!("Bearer realm=\"{realm}\""))
+        }
+    });
+    let client = server.client();
+    let outcome = registry::pool::each(&[0; 4], 4, &[], |_, _| client.manifest("a", &tag()).map(|_| ()));
+    assert!(outcome.is_ok(), "{outcome:?}");
+    assert_eq!(tokens.asked().len(), 1);
+}
+
+#[test]
+fn a_busy_token_server_is_asked_again() {
+    let tokens = Server::new(|asked| match asked.before {
+        0 => Reply::new(503, "").with("Retry-After", "0"),
+        _ => Reply::new(200, r#"{"token":"good"}"#),
+    });
+    wanting(tokens.url("/t"), "good").client().manifest("a", &tag()).unwrap();
+    assert_eq!(tokens.asked().len(), 2);
 }
 
 #[test]

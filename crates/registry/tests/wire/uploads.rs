@@ -4,13 +4,13 @@
 use std::io::{Cursor, Read};
 
 use oci::Digest;
-use registry::{Arrival, Client, Error, Listed, Settings, Target};
+use registry::{Arrival, Cancel, Client, Error, Listed, Settings, Target};
 
 use crate::fake::{CONFIG, MANIFEST, Reply, Server, content, layer, manifest, settings};
 
 fn push(client: &Client, from: Option<&str>, content: Vec<u8>) -> Result<Arrival, Error> {
     let source = || -> std::io::Result<Box<dyn Read + Send>> { Ok(Box::new(Cursor::new(content.clone()))) };
-    client.push_blob("a", &layer(&self::content()), from, &source)
+    client.push_blob("a", &layer(&self::content()), from, &source, &Cancel::default())
 }
 
 /// A registry that lacks the blob and takes it.
@@ -106,7 +106,8 @@ fn damage_here_is_not_blamed_on_the_registry() {
     let server = Server::new(taking);
     let failing =
         || -> std::io::Result<Box<dyn Read + Send>> { Err(std::io::Error::other("the disk is gone")) };
-    let error = server.client().push_blob("a", &layer(&content()), None, &failing).unwrap_err();
+    let error =
+        server.client().push_blob("a", &layer(&content()), None, &failing, &Cancel::default()).unwrap_err();
     assert!(matches!(error, Error::Source { .. }), "{error}");
 }
 
