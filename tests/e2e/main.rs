@@ -10,6 +10,7 @@ mod drill;
 mod drill_page;
 mod images;
 mod images_crash;
+mod login;
 mod parallel;
 mod programs;
 mod rootless;

@@ -8,10 +8,10 @@ use kernel::rustix::event::{PollFd, PollFlags, Timespec, poll};
 use kernel::rustix::process::{Pid, Signal, kill_process};
 use kernel::rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use kernel::rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
-use tests::Sandbox;
+use tests::{Call, Sandbox};
 
 /// A person at a terminal.
-struct Person {
+pub(crate) struct Person {
     master: OwnedFd,
     /// What they type at: their side of it, as a program sees it.
     terminal: OwnedFd,
@@ -20,8 +20,15 @@ struct Person {
 }
 
 impl Person {
-    /// Starts `run --rm` with `flags` and a shell script at a terminal of 40 rows and 100 columns.
+    /// Starts `run --rm` with `flags` and a shell script at a terminal.
     fn run(sandbox: &Sandbox, flags: &[&str], script: &str) -> Self {
+        let words =
+            ["run", "--rm"].into_iter().chain(flags.iter().copied()).chain(["minimal", "sh", "-c", script]);
+        Self::calls(sandbox.call(words))
+    }
+
+    /// Starts `call` at a terminal of 40 rows and 100 columns.
+    pub(crate) fn calls(call: Call) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -29,25 +36,23 @@ impl Person {
             ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
                 .unwrap();
         resize(&terminal, 40, 100);
-        let words =
-            ["run", "--rm"].into_iter().chain(flags.iter().copied()).chain(["minimal", "sh", "-c", script]);
         // setsid makes it the terminal of its own session, as a login does.
-        let call = sandbox.call(words).into_command();
+        let call = call.into_command();
         let mut command = std::process::Command::new("setsid");
         command.args(["--ctty", "--wait", "--"]).arg(call.get_program()).args(call.get_args());
-        command.env("BULKHEAD_ROOT", sandbox.root());
+        command.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let side = || Stdio::from(terminal.try_clone().unwrap());
         let child = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
         Self { master, terminal, child, seen: String::new() }
     }
 
-    fn types(&self, text: &str) {
+    pub(crate) fn types(&self, text: &str) {
         assert_eq!(kernel::rustix::io::write(&self.master, text.as_bytes()).unwrap(), text.len());
     }
 
     /// Reads on until `text` is on the screen; what came before it goes.
     #[track_caller]
-    fn sees(&mut self, text: &str) -> String {
+    pub(crate) fn sees(&mut self, text: &str) -> String {
         loop {
             if let Some(at) = self.seen.find(text) {
                 let rest = self.seen.split_off(at + text.len());
@@ -63,7 +68,7 @@ impl Person {
     }
 
     /// Whether what is typed is shown and collected into lines, as at a shell's prompt.
-    fn is_cooked(&self) -> bool {
+    pub(crate) fn is_cooked(&self) -> bool {
         tcgetattr(&self.terminal)
             .unwrap()
             .local_modes
@@ -74,7 +79,7 @@ impl Person {
         resize(&self.terminal, rows, columns);
     }
 
-    fn ends(mut self, code: i32) {
+    pub(crate) fn ends(mut self, code: i32) {
         let status = self.child.wait().unwrap();
         assert_eq!(status.code(), Some(code), "{}", self.seen);
         assert!(self.is_cooked(), "the terminal was not put back");

@@ -71,8 +71,8 @@ fn credentials(flags: &Flags, what: &str) -> Result<(String, String), Failure> {
         Some(user) => user.clone(),
         None => asked("Username: ")?,
     };
-    output::warn("Password: ");
-    let password = engine::secret::line().map_err(|error| Failure::of_engine(what, &error))?;
+    let password = engine::secret::line(|| output::warn("Password: "))
+        .map_err(|error| Failure::of_engine(what, &error))?;
     Ok((user, password))
 }
 

@@ -9,12 +9,13 @@ use kernel::rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Ter
 use crate::error::{Context, Error, Result};
 
 /// A line from the terminal that standard input is, without its end, while the terminal shows nothing
-/// of it.
+/// of it. `ask` is called once the terminal is silent, so that nothing typed after it can be seen.
 ///
 /// # Errors
 /// Standard input is no terminal; the person gave up by ^C, or closed it.
-pub fn line() -> Result<String> {
+pub fn line(ask: impl FnOnce()) -> Result<String> {
     let quiet = Quiet::enter()?;
+    ask();
     let mut line = Vec::new();
     let mut letter = [0];
     while line.len() < LONGEST && stdin().lock().read(&mut letter).told("read from the terminal")? == 1 {

@@ -223,7 +223,10 @@ pub(crate) fn broken(registry: &str, error: &std::io::Error) -> Error {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => {
             "it stopped in the middle: nothing came for too long".to_owned()
         }
-        _ => oci::shown(&error.to_string()),
+        _ => match error.to_string().strip_prefix("failed to lookup address information: ") {
+            Some(why) => format!("its name cannot be resolved ({})", oci::shown(why)),
+            None => oci::shown(&error.to_string()),
+        },
     };
     Error::Connection { registry: registry.to_owned(), why, again }
 }
