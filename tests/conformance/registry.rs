@@ -106,6 +106,8 @@ fn what_a_registry_has_is_listed_and_removed() {
             .fails(1)
             .contains("neither a tag nor a digest")
     );
+    let tag = home.call(&["registry", "delete", &format!("{host}/a:1")]).fails(1);
+    assert!(tag.contains("does not remove tags") && tag.contains("inspect --verbose"), "{tag}");
     assert_eq!(home.call(&["registry", "delete", pinned]).ok(), format!("Deleted: {pinned}"));
     let gone = home.call(&["manifest", "inspect", &format!("{host}/a:1")]).fails(1);
     assert!(gone.contains("has no manifest a:1"), "{gone}");

@@ -8,6 +8,8 @@ use clap::Args;
 use engine::Danger;
 use engine::registry::{Access, Proxies, Registries};
 
+use crate::output;
+
 /// Flags of every verb that speaks to a registry.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registry options")]
@@ -23,6 +25,9 @@ pub(crate) struct Options {
 impl Options {
     /// Registries as this caller sees them.
     pub(crate) fn registries(&self) -> Registries {
+        for host in &self.plain_http {
+            output::warn(&format!("warning: {} is spoken to without TLS\n", output::visible(host)));
+        }
         let text = |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
         Registries::new(self.access(&text))
     }
@@ -42,6 +47,8 @@ impl Options {
             config: said("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker"))),
             certificates: home.iter().map(|home| home.join(".config/docker/certs.d")).collect(),
             authorities: self.ca_file.clone(),
+            // OpenSSL's and Go's name for it.
+            system_authorities: said("SSL_CERT_FILE").map(PathBuf::from),
             plain_http,
             proxies: Proxies {
                 http: either("HTTP_PROXY").or_else(|| all.clone()),
@@ -79,5 +86,6 @@ mod tests {
         assert_eq!(access.authorities, [PathBuf::from("/ca")]);
         assert_eq!(among(&[("HOME", "/h"), ("DOCKER_CONFIG", "/d")]).config, Some("/d".into()));
         assert_eq!(among(&[("HOME", "")]).config, None);
+        assert_eq!(among(&[("SSL_CERT_FILE", "/cas")]).system_authorities, Some("/cas".into()));
     }
 }

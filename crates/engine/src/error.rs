@@ -68,6 +68,14 @@ pub enum Error {
     /// The runtime.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
+    /// A registry that cannot take a tag away and leave the manifest.
+    #[error("the registry of {name} does not remove tags (it answers {status})")]
+    NoTagsRemoved {
+        /// The tag.
+        name: String,
+        /// The HTTP status.
+        status: u16,
+    },
     /// A registry, or the way to it.
     #[error(transparent)]
     Registry(#[from] ::registry::Error),
@@ -94,6 +102,9 @@ impl Error {
                 Some(format!("`bulkhead rm {name}` removes the other one, or choose another --name"))
             }
             Self::HostLacks { remedy, .. } => Some(remedy.clone()),
+            Self::NoTagsRemoved { name, .. } => Some(format!(
+                "`bulkhead manifest inspect --verbose {name}` tells its digest; deleting that removes all its tags"
+            )),
             Self::Runtime(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             _ => None,

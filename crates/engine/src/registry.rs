@@ -22,6 +22,8 @@ pub struct Access {
     pub certificates: Vec<PathBuf>,
     /// Files of authorities that are trusted besides the system's.
     pub authorities: Vec<PathBuf>,
+    /// The file of the system's authorities, where the caller's environment names another.
+    pub system_authorities: Option<PathBuf>,
     /// Registries to speak to without TLS, and who asked for that.
     pub plain_http: BTreeMap<String, Danger>,
     /// Proxies, as the environment has them.
@@ -81,10 +83,13 @@ pub struct Copied {
 impl Registries {
     /// As `access` has it.
     pub fn new(access: Access) -> Self {
-        let Access { config, certificates, authorities, plain_http, proxies } = access;
+        let Access { config, certificates, authorities, system_authorities, plain_http, proxies } = access;
         let mut settings =
             Settings { extra_authorities: authorities, plain_http, proxies, ..Settings::default() };
         settings.docker_certs.splice(0..0, certificates);
+        if let Some(file) = system_authorities {
+            settings.system_authorities = vec![file];
+        }
         let file = config.as_deref().map(ConfigFile::in_folder);
         if let Some(file) = &file {
             settings.keyring = Keyring::File(file.clone());
@@ -167,8 +172,15 @@ impl Registries {
             );
             return Err(Error::Invalid { what, reason });
         }
-        client.delete_manifest(reference.path(), &Target::of(&reference))?;
-        Ok(reference.familiar())
+        match client.delete_manifest(reference.path(), &Target::of(&reference)) {
+            Ok(()) => Ok(reference.familiar()),
+            Err(::registry::Error::Answer { status: status @ (400 | 405), .. })
+                if reference.digest().is_none() =>
+            {
+                Err(Error::NoTagsRemoved { name: reference.familiar(), status })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Brings an image from one registry to another, or to another name on it: all of an index, or

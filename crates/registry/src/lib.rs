@@ -7,8 +7,14 @@
 //! out a blob's last byte before its digest is right.
 //!
 //! ```text
-//! pull:  Client::plan ─▶ PullPlan { manifest, config } ─▶ pool::each(layers, open ─▶ BlobReader)
-//! push:  pool::each(blobs, Client::push_blob) ─▶ Client::push_manifest
+//! pull:  let plan = client.plan(&name, &platform)?;          // manifest and configuration, checked
+//!        pool::each(plan.layers(), 4, &[plan.client()], |layer, cancel| {
+//!            take_in(plan.open(layer, Start::Beginning, cancel))  // a reader; Start::behind(...) resumes
+//!        })?;
+//! push:  pool::each(&blobs, 4, &[&client], |blob, cancel| {
+//!            client.push_blob(repository, blob, mount_from, &|| open(blob), cancel)
+//!        })?;
+//!        client.push_manifest(repository, &Target::Tag(tag), media_type, &bytes)?;
 //! ```
 #![forbid(unsafe_code)]
 

@@ -280,3 +280,33 @@ const USER_AGENT: &str = concat!("bulkhead/", env!("CARGO_PKG_VERSION"));
 const LARGEST_HEADER: usize = 64 << 10;
 const MOST_IDLE: usize = 8;
 const BUFFER: usize = 128 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a registry sends us may be anybody, who would learn who we are.
+    #[test]
+    fn our_certificate_is_shown_to_the_registry_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = folder.path().join("registry.example");
+        std::fs::create_dir(&host).unwrap();
+        let made = std::process::Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+            .args(["-subj", "/CN=me", "-keyout", "me.key", "-out", "me.cert"])
+            .current_dir(&host)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let settings = Settings {
+            docker_certs: vec![folder.path().to_owned()],
+            containerd_certs: Vec::new(),
+            system_authorities: Vec::new(),
+            ..Settings::default()
+        };
+        let site = crate::hosts::sites("registry.example", &settings).unwrap().remove(0);
+        let wire = Wire::new(site.trust, Arc::new(settings));
+        assert!(wire.tls(Peer::Registry).unwrap().client_cert().is_some());
+        assert!(wire.tls(Peer::Other).unwrap().client_cert().is_none());
+    }
+}
