@@ -16,11 +16,11 @@ use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
-use kernel::rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use kernel::rustix::fs::{MemfdFlags, Mode, SealFlags, fcntl_add_seals, memfd_create};
 use kernel::{Errno, Root};
 use runtime::worker::{self, Limits};
 use serde::{Deserialize, Serialize};
-use store::unpack::{self, Options, Unpacked, Unpacker};
+use store::unpack::{self, Modes, Options, Unpacked, Unpacker};
 
 /// Starts such a process for each layer.
 #[derive(Debug)]
@@ -74,10 +74,13 @@ pub fn serve(options: &str) -> i32 {
 }
 
 fn work(options: &str) -> crate::Result<i32> {
-    let options: Options = serde_json::from_str(options).map_err(|error| crate::Error::Invalid {
+    let mut options: Options = serde_json::from_str(options).map_err(|error| crate::Error::Invalid {
         what: "the call of the process that unpacks layers".into(),
         reason: error.to_string(),
     })?;
+    // Files get the very modes that they are made with.
+    kernel::rustix::process::umask(Mode::empty());
+    options.modes = Modes::Exact;
     let limits = Limits { file: options.most_bytes, memory: MEMORY };
     Ok(worker::run_confined(limits, || {
         let answer = match Root::open("/") {
@@ -135,7 +138,7 @@ fn start(target: &Root, answer: &File, alive: BorrowedFd<'_>, options: &Options)
 /// Hands the stream on until one of the two ends. That the worker wants no more is its own to explain.
 fn feed(stream: &mut dyn Read, pipe: Option<ChildStdin>) -> Result<Fed, unpack::Error> {
     let Some(mut pipe) = pipe else { return Err(unpack::Error::Rule { what: "it has no pipe".into() }) };
-    match kernel::rustix::pipe::fcntl_setpipe_size(&pipe, BUFFER) {
+    match kernel::rustix::pipe::fcntl_setpipe_size(&pipe, PIPE) {
         // A user who has many pipes gets a small one (pipe(7)).
         Ok(_) | Err(_) => {}
     }
@@ -179,9 +182,8 @@ fn read_answer(file: &mut File, ended: ExitStatus) -> Result<Unpacked, unpack::E
     if !ended.success() {
         let said = line.split(|byte| *byte == 0).next().unwrap_or_default();
         let said = oci::shown(&String::from_utf8_lossy(said));
-        return Err(rule(
-            format!("the process that unpacks it failed ({ended}) {said}").trim_end().to_owned(),
-        ));
+        let why = if said.is_empty() { ended.to_string() } else { said };
+        return Err(rule(format!("the process that unpacks it failed: {why}")));
     }
     match serde_json::from_slice(&line) {
         Ok(Answer::Done(unpacked)) => Ok(unpacked),
@@ -208,7 +210,9 @@ fn failed(what: &str, error: &std::io::Error) -> unpack::Error {
 
 /// The word by which this program is called as a worker.
 pub const ENTRY: &str = "unpack-layer";
-const BUFFER: usize = 1 << 20;
+const BUFFER: usize = 256 << 10;
+/// What an ordinary user may have (pipe(7)).
+const PIPE: usize = 1 << 20;
 const MEMORY: u64 = 1 << 30;
 const LARGEST_ANSWER: u64 = 32 << 20;
 const LONGEST_WORDS: usize = 1000;

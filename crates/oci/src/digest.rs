@@ -5,7 +5,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::Digest as _;
 
 use crate::Error;
 
@@ -112,37 +111,39 @@ impl<'de> Deserialize<'de> for Digest {
 }
 
 /// A digest in the making.
-#[derive(Debug, Clone)]
-pub enum Hasher {
-    /// SHA-256.
-    Sha256(sha2::Sha256),
-    /// SHA-512.
-    Sha512(sha2::Sha512),
+///
+/// By ring, which is as fast as the processor allows with and without SHA instructions
+/// (docs/decisions/0002-ring-for-digests.md).
+#[derive(Clone)]
+pub struct Hasher {
+    algorithm: Algorithm,
+    context: ring::digest::Context,
 }
 
 impl Hasher {
     /// An empty one.
     pub fn new(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Sha256 => Self::Sha256(sha2::Sha256::new()),
-            Algorithm::Sha512 => Self::Sha512(sha2::Sha512::new()),
-        }
+        let context = ring::digest::Context::new(match algorithm {
+            Algorithm::Sha256 => &ring::digest::SHA256,
+            Algorithm::Sha512 => &ring::digest::SHA512,
+        });
+        Self { algorithm, context }
     }
 
     /// Takes more bytes in.
     pub fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Sha256(hasher) => hasher.update(bytes),
-            Self::Sha512(hasher) => hasher.update(bytes),
-        }
+        self.context.update(bytes);
     }
 
     /// The digest of all that was taken in.
     pub fn finish(self) -> Digest {
-        match self {
-            Self::Sha256(hasher) => Digest { algorithm: Algorithm::Sha256, hex: hex(&hasher.finalize()) },
-            Self::Sha512(hasher) => Digest { algorithm: Algorithm::Sha512, hex: hex(&hasher.finalize()) },
-        }
+        Digest { algorithm: self.algorithm, hex: hex(self.context.finish().as_ref()) }
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
 

@@ -112,7 +112,8 @@ fn wait(child: &Child) -> Result<i32> {
         Some(code) => Ok(code),
         None => {
             let signal = status.and_then(|(_, status)| status.terminating_signal()).unwrap_or_default();
-            Err(Error::Died { how: format!("signal {signal}") })
+            let reason = format!("signal {signal} ended it");
+            Err(Error::Refused { what: "the process without rights".into(), reason })
         }
     }
 }
@@ -199,7 +200,7 @@ fn filter_system_calls() -> Result<()> {
 /// Standard output is the worker's own, for its answer; what keeps it from working is told there in its
 /// place. The result is the exit status then.
 pub fn complain(error: &dyn std::error::Error) -> i32 {
-    let mut text = format!("{UNCONFINED}{error}");
+    let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
@@ -215,8 +216,6 @@ fn errno(error: std::io::Error) -> kernel::Errno {
     kernel::Errno::from_io_error(&error).unwrap_or(kernel::Errno::IO)
 }
 
-/// What an answer begins with when a wall could not be put up, and the exit status then.
-pub const UNCONFINED: &str = "unconfined: ";
 /// The exit status when a wall could not be put up.
 pub const UNCONFINED_STATUS: i32 = 125;
 

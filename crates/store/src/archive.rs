@@ -19,6 +19,7 @@ use crate::decode::{Bounds, Decoder};
 use crate::error::{Error, Result};
 use crate::import::Watched;
 use crate::intake::Intake;
+use crate::layers::Promise;
 use crate::{OnProgress, Store};
 use spool::{Member, Spool};
 
@@ -109,8 +110,9 @@ fn take_image(intake: &Intake<'_>, image: &Found, spool: &Spool, progress: OnPro
             Some(promised) if intake.is_taken(&content.digest, diff_id)? => promised,
             None if content.digest == *diff_id && intake.has_layer(diff_id)? => Compression::Plain,
             promised => {
-                let (_, found) = intake.unpack(stream, Some(diff_id), promised, &layer.label)?;
-                found
+                let content = Some(&content.digest);
+                let promise = Promise { diff_id: Some(diff_id), compression: promised, content };
+                intake.unpack(stream, promise, &layer.label)?.1
             }
         };
         intake.keep(&content.path, &content.digest, size);

@@ -139,7 +139,7 @@ fn refused(reason: String) -> io::Error {
 
 /// Small streams may have any ratio: a file of zeros is no attack.
 pub const FREE: u64 = 64 << 20;
-const BUFFER: usize = 64 << 10;
+const BUFFER: usize = 256 << 10;
 /// 2^27: what zstd's own tool accepts without being asked.
 const LARGEST_WINDOW: u32 = 27;
 

@@ -13,7 +13,7 @@ use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::images::tagged;
 use crate::intake::Intake;
-use crate::layers::Hashing;
+use crate::layers::{Hashing, Promise};
 use crate::{OnProgress, Progress, Store};
 
 impl Store {
@@ -59,7 +59,7 @@ impl Intake<'_> {
         let failed = |error| Error::io("keep the content", &path, error);
         let hashing = Hashing { inner: stream, hasher: Hasher::new(Algorithm::Sha256) };
         let mut tee = Tee { inner: hashing, out: &mut file, failure: None };
-        let unpacked = self.unpack(&mut tee, diff_id, None, label);
+        let unpacked = self.unpack(&mut tee, Promise { diff_id, ..Promise::default() }, label);
         if let Some(failure) = tee.failure.take() {
             return Err(failed(failure));
         }

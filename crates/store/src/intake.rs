@@ -119,7 +119,8 @@ impl Intake<'_> {
         let label = promised.digest.to_string();
         let compression = promised.layer_compression()?;
         let mut source = Source::new(&partial, rest)?;
-        let unpacked = self.unpack(&mut source, Some(diff_id), Some(compression), &label);
+        let promise = Promise { diff_id: Some(diff_id), compression: Some(compression), content: None };
+        let unpacked = self.unpack(&mut source, promise, &label);
         let taken = source.finish();
         match (unpacked, taken) {
             (_, Err(error)) => {
@@ -203,12 +204,10 @@ impl Intake<'_> {
     pub(crate) fn unpack(
         &self,
         mut stream: impl Read,
-        diff_id: Option<&Digest>,
-        compression: Option<Compression>,
+        promise: Promise<'_>,
         label: &str,
     ) -> Result<(Layer, Compression)> {
-        let promise = Promise { diff_id, compression };
-        let known = diff_id.map(|diff_id| self.known_layer(diff_id)).transpose()?.flatten();
+        let known = promise.diff_id.map(|diff_id| self.known_layer(diff_id)).transpose()?.flatten();
         if let Some(layer) = known {
             let found = self.store.pass_layer(&mut stream, promise, label)?;
             return Ok((layer, found));
@@ -302,8 +301,12 @@ impl Intake<'_> {
         let pending = self.state().blobs.iter().find(|blob| blob.digest == promised.digest).cloned();
         let path = pending.map_or_else(|| self.store.blob_path(&promised.digest), |blob| blob.path);
         let file = File::open(&path).map_err(|error| Error::io("open content of the store", &path, error))?;
-        let compression = Some(promised.layer_compression()?);
-        self.unpack(file, Some(diff_id), compression, &promised.digest.to_string())?;
+        let promise = Promise {
+            diff_id: Some(diff_id),
+            compression: Some(promised.layer_compression()?),
+            content: Some(&promised.digest),
+        };
+        self.unpack(file, promise, &promised.digest.to_string())?;
         self.pair(&promised.digest, diff_id);
         Ok(())
     }

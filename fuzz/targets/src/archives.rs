@@ -7,7 +7,7 @@ use std::path::Path;
 use kernel::Root;
 use oci::Digest;
 use store::tar::write::Writer;
-use store::unpack::{InProcess, Options, Owners};
+use store::unpack::{InProcess, Modes, Options, Owners};
 use store::{Store, Unpacking};
 
 /// A layer's tar stream, unpacked. Whatever it says, nothing beside the target changes.
@@ -16,7 +16,8 @@ pub(crate) fn unpack(stream: &[u8]) {
     let (target, canary) = (folder.path().join("target"), folder.path().join("canary"));
     fs::create_dir(&target).expect("a directory of our own");
     fs::write(&canary, "alive").expect("a file of our own");
-    let options = Options { owners: Owners::Caller, most_bytes: 1 << 20, most_entries: 1000 };
+    let options =
+        Options { owners: Owners::Caller, most_bytes: 1 << 20, most_entries: 1000, modes: Modes::Masked };
     let root = Root::open(&target).expect("it was just made");
     let unpacked = store::unpack::unpack(stream, &root, &options);
     if let Err(error) = unpacked {

@@ -48,12 +48,15 @@ const ALLOWED: &[(&[&str], &str)] = &[
         "What a layer is made of, and what a later entry replaces.",
     ),
     (
-        &["fchown", "fchownat", "fchmod", "fchmodat", "fchmodat2", "utimensat", "fsetxattr"],
+        &["fchown", "fchownat", "fchmod", "fchmodat", "fchmodat2", "utimensat", "fsetxattr", "fgetxattr"],
         "Owners, modes, times and attributes that the layer says.",
     ),
     (&["newfstatat", "fstat", "statx"], "What is there already."),
     (&["brk", "munmap", "mremap", "madvise"], "Memory."),
-    (&["getrandom", "futex", "clock_gettime"], "What the standard library asks for by itself."),
+    (
+        &["getrandom", "futex", "clock_gettime", "geteuid", "getegid"],
+        "What the standard library asks for by itself.",
+    ),
     (
         &["rt_sigreturn", "rt_sigprocmask", "rt_sigaction", "sigaltstack", "restart_syscall"],
         "Signal frames of the runtime, and calls that a stop interrupted.",

@@ -13,7 +13,7 @@ use oci::{Descriptor, Digest, Hasher};
 
 use crate::blobs::{LARGEST_DOCUMENT, new_file, same};
 use crate::error::{Error, Result};
-use crate::layers::Hashing;
+use crate::layers::{Hashing, copy};
 use crate::tar::{Kind, Reader, quoted};
 
 /// All members of an archive.
@@ -171,7 +171,7 @@ impl Spool {
         // One byte more than was promised, to see that there is none.
         let inner = self.open(&member)?.take(promised.size.saturating_add(1));
         let mut hashing = Hashing { inner, hasher: Hasher::new(promised.digest.algorithm()) };
-        let copied = io::copy(&mut hashing, &mut new_file(&path)?);
+        let copied = copy(&mut hashing, &mut new_file(&path)?);
         let size = copied.map_err(|error| Error::io("copy the image layout", &path, error))?;
         Ok(Member { at: At::Number(number), size, digest: Some(hashing.hasher.finish()) })
     }
@@ -201,7 +201,7 @@ impl Spool {
 
     fn digest_of(&self, member: &Member, algorithm: Algorithm) -> Result<Digest> {
         let mut hashing = Hashing { inner: self.open(member)?, hasher: Hasher::new(algorithm) };
-        io::copy(&mut hashing, &mut io::sink()).map_err(|error| Error::refused(error.to_string()))?;
+        copy(&mut hashing, &mut io::sink()).map_err(|error| Error::refused(error.to_string()))?;
         Ok(hashing.hasher.finish())
     }
 
@@ -251,7 +251,7 @@ fn spool_one(
     let path = directory.join(format!("m{number}"));
     let mut file = new_file(&path)?;
     let mut hashing = Hashing { inner: reader, hasher: Hasher::new(Algorithm::Sha256) };
-    let copied = io::copy(&mut hashing, &mut file).map_err(|error| match error.kind() {
+    let copied = copy(&mut hashing, &mut file).map_err(|error| match error.kind() {
         io::ErrorKind::StorageFull => Error::Full { path: directory.to_owned() },
         _ => Error::refused(format!("its member {}: {error}", quoted(&entry.path))),
     })?;

@@ -10,6 +10,7 @@ use oci::{Digest, Hasher};
 use super::Partial;
 use crate::blobs::same;
 use crate::error::{Error, Result};
+use crate::layers::copy;
 
 /// The kept beginning of a fetch, then its rest.
 pub(super) struct Source<'a, R> {
@@ -42,7 +43,7 @@ impl<'a, R: Read> Source<'a, R> {
     /// Reads what nobody wanted to see, and tells whether all of it was what was promised.
     pub(super) fn finish(mut self) -> Result<()> {
         if self.failure.is_none() {
-            let rest = io::copy(&mut self, &mut io::sink());
+            let rest = copy(&mut self, &mut io::sink());
             if let (Err(error), None) = (rest, &self.failure) {
                 return Err(self.transfer(error));
             }

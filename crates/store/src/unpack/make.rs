@@ -91,16 +91,16 @@ impl Work<'_> {
             return Err(Error::rule(format!("the layer's files have more than {most} bytes")));
         }
         let metadata = self.metadata(entry)?;
-        let file = self.anew(name, "make the file", |place, file| {
-            rustix::fs::openat(place, file, NEW_FILE, Mode::from_raw_mode(0o600))
-        })?;
+        let mode = self.birth.mode(&metadata);
+        let file =
+            self.anew(name, "make the file", |place, file| rustix::fs::openat(place, file, NEW_FILE, mode))?;
         let mut file = File::from(file);
         match &entry.sparse {
             None => self.copy(data, &mut file, entry.size)?,
             Some(sparse) => self.fill(data, &mut file, sparse)?,
         }
         self.summary.bytes += entry.size;
-        self.dress(&file.into(), &metadata)
+        self.dress_new(&file.into(), &metadata)
     }
 
     fn copy(&mut self, data: &mut Reader<impl Read>, out: &mut File, size: u64) -> Result<(), Error> {

@@ -28,7 +28,7 @@ use kernel::{Errno, Root, rustix};
 use crate::tar::{Entry, Kind, Reader};
 
 pub use error::Error;
-use metadata::Metadata;
+use metadata::{Birth, Metadata};
 use path::{Name, Whiteout};
 use place::Places;
 pub use remove::remove_tree;
@@ -42,6 +42,17 @@ pub struct Options {
     pub most_bytes: u64,
     /// Entries.
     pub most_entries: u64,
+    /// Which mode a new file gets.
+    pub modes: Modes,
+}
+
+/// Which mode a new file gets from the kernel (open(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Modes {
+    /// The one that is asked for: the process's umask is 0.
+    Exact,
+    /// Perhaps less.
+    Masked,
 }
 
 /// Whose the files become.
@@ -125,6 +136,7 @@ pub fn unpack(stream: impl Read, target: &Root, options: &Options) -> Result<Unp
     let mut unpacker = Work {
         places: Places::new(target),
         options,
+        birth: Birth::of(target, options)?,
         summary: Summary::default(),
         logical: 0,
         directories: BTreeMap::new(),
@@ -161,6 +173,7 @@ pub fn mark_opaque(target: &Root, directories: &[Vec<u8>], marks: Marks) -> Resu
 struct Work<'a> {
     places: Places<'a>,
     options: &'a Options,
+    birth: Birth,
     summary: Summary,
     logical: u64,
     /// Those that are there and have an entry, by name. Their owner, mode and time go on at the end,
