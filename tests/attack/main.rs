@@ -24,3 +24,4 @@ mod state;
 mod streams;
 mod sysctls;
 mod tty;
+mod unpack;
