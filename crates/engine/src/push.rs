@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `push`: an image from the store to a registry, byte for byte what came here or was made here.
 
-use ::registry::{Arrival, Client, Target, Watch, pool};
+use ::registry::{Arrival, Cancel, Client, Target, Watch, pool};
 use oci::Reference;
 use oci::descriptor::Descriptor;
 
@@ -39,9 +39,11 @@ impl Engine {
         }
         let watch = Told::new("pushing", progress);
         watch.planned(&blobs);
-        let push = |blob: &Descriptor| self.push_blob(&client, &reference, other.as_deref(), blob);
-        let arrivals = pool::each(&blobs, pool::USUAL_WIDTH, &[&client], |blob, _| {
-            let arrival = push(blob)?;
+        let push = |blob: &Descriptor, cancel: &Cancel| {
+            self.push_blob(&client, &reference, other.as_deref(), blob, cancel)
+        };
+        let arrivals = pool::each(&blobs, pool::USUAL_WIDTH, &[&client], |blob, cancel| {
+            let arrival = push(blob, cancel)?;
             watch.came(blob, blob.size);
             Ok::<_, Error>(arrival)
         })?;
@@ -64,13 +66,14 @@ impl Engine {
         reference: &Reference,
         other: Option<&str>,
         blob: &Descriptor,
+        cancel: &Cancel,
     ) -> Result<Arrival> {
         let open = || match self.store.open_blob(&blob.digest) {
             Ok(Some(file)) => Ok(Box::new(file) as Box<dyn std::io::Read + Send>),
             Ok(None) => Err(std::io::ErrorKind::NotFound.into()),
             Err(error) => Err(std::io::Error::other(error.to_string())),
         };
-        Ok(client.push_blob(reference.path(), blob, other, &open)?)
+        Ok(client.push_blob(reference.path(), blob, other, &open, cancel)?)
     }
 
     /// Another repository of the same registry that may have the image's content.
