@@ -16,5 +16,6 @@ mod members;
 mod peers;
 mod registry;
 mod tarball;
+mod transfers;
 mod tree;
 mod watched;
