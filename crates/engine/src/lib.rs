@@ -114,7 +114,14 @@ impl Engine {
         };
         let limits = limits::missing(&request.limits, &self.hierarchy).notice();
         let label = self.lacking_label(request);
-        Ok(standing.into_iter().chain(limits).chain(label).collect())
+        // An ordinary user has no devices to give: theirs are guarded by the user namespace alone, always.
+        let devices = match self.standing {
+            Standing::Root => {
+                self.hierarchy.lacks_devices().map(|why| format!("nothing guards devices: {why}"))
+            }
+            Standing::Rootless { .. } => None,
+        };
+        Ok(standing.into_iter().chain(limits).chain(label).chain(devices).collect())
     }
 
     /// Makes room for containers in the cgroup hierarchies, and looks for the default AppArmor profile, once.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which devices may be opened, whatever nodes there are: a small eBPF program on the container's v2
-//! directory (bpf-helpers(7), `BPF_PROG_TYPE_CGROUP_DEVICE`).
+//! directory (bpf-helpers(7), `BPF_PROG_TYPE_CGROUP_DEVICE`), or lines for version 1's controller
+//! (admin-guide/cgroup-v1/devices.rst) where there is no such directory.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -86,6 +87,43 @@ pub(super) fn attach(directory: &OwnedFd, rules: &[DeviceRule]) -> Result<(), ke
     bpf::attach_device_program(directory, &program)
 }
 
+/// The lines to write, each with its file: what the parent allows is refused first.
+pub(super) fn lines(rules: &[DeviceRule]) -> Vec<(&'static str, String)> {
+    if rules.contains(&DeviceRule::ALL) {
+        return vec![("devices.allow", "a".to_owned())];
+    }
+    let allowed = rules.iter().map(|rule| ("devices.allow", rule.to_string()));
+    [("devices.deny", "a".to_owned())].into_iter().chain(allowed).collect()
+}
+
+/// What `devices.list` says, each rule a line; their order is the kernel's.
+pub(super) fn listed(list: &str) -> Devices {
+    let mut found: Vec<&str> = list.lines().collect();
+    if found.contains(&DeviceRule::ALL.to_string().as_str()) {
+        return Devices::Open;
+    }
+    let mut default: Vec<String> = default_devices().iter().map(DeviceRule::to_string).collect();
+    found.sort_unstable();
+    default.sort_unstable();
+    if found == default { Devices::Default } else { Devices::Other(found.len()) }
+}
+
+/// As version 1's controller writes it: `c 136:* rw`.
+impl std::fmt::Display for DeviceRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.kind {
+            Some(Kind::Block) => 'b',
+            Some(Kind::Char) => 'c',
+            None => 'a',
+        };
+        let number = |number: Option<u32>| number.map_or("*".to_owned(), |number| number.to_string());
+        let access = [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')];
+        let access: String =
+            access.into_iter().filter(|(bit, _)| self.access & bit != 0).map(|(_, letter)| letter).collect();
+        write!(f, "{kind} {}:{} {access}", number(self.major), number(self.minor))
+    }
+}
+
 /// What the kernel says is attached there. Programs are told apart by the hash that the kernel makes
 /// of their instructions, so the default's is loaded once more, to be compared with.
 pub(super) fn evidence(directory: &OwnedFd) -> Result<Devices, kernel::Error> {
@@ -156,6 +194,8 @@ fn unless_equal(destination: u8, immediate: i32) -> Instruction {
     Instruction { code: JUMP_UNLESS_EQUAL, destination, immediate, ..Instruction::default() }
 }
 
+/// Version 1's list of what is allowed.
+pub(super) const LIST: &str = "devices.list";
 const NAME: &str = "bulkhead_dev";
 // linux/bpf.h: BPF_DEVCG_ACC_*.
 const MKNOD: u32 = 1;
@@ -215,5 +255,22 @@ mod tests {
             "no unreachable instruction"
         );
         assert_eq!(answer(&compile(&[]), 2, READ, 1, 3), 0);
+    }
+
+    #[test]
+    fn the_same_in_the_words_of_version_1() {
+        let lines = lines(&default_devices());
+        assert_eq!(lines[..2], [("devices.deny", "a".to_owned()), ("devices.allow", "c 1:3 rw".to_owned())]);
+        assert_eq!(lines.last().unwrap().1, "c 136:* rw");
+        let list: String = lines
+            .iter()
+            .rev()
+            .filter(|line| line.0 == "devices.allow")
+            .map(|(_, line)| format!("{line}\n"))
+            .collect();
+        assert_eq!(listed(&list), Devices::Default);
+        assert_eq!(listed("a *:* rwm\n"), Devices::Open);
+        assert_eq!(listed(&format!("{list}b *:* m\n")), Devices::Other(lines.len()));
+        assert_eq!(super::lines(&[DeviceRule::ALL]), [("devices.allow", "a".to_owned())]);
     }
 }

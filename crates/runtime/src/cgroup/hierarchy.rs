@@ -69,6 +69,10 @@ impl Hierarchy {
             }
             trees.push(tree);
         }
+        // A program on the v2 tree says more than version 1 can, so its controller is for want of that.
+        if trees.iter().any(|tree| tree.version == Version::Two) {
+            trees.retain(|tree| tree.controllers != [DEVICES]);
+        }
         let pure = trees.len() == 1 && trees[0].version == Version::Two;
         for tree in &mut trees {
             if pure {
@@ -117,21 +121,23 @@ impl Hierarchy {
         )
     }
 
-    /// Why no device program can guard a container, if none can.
+    /// Why nothing can guard the devices of a container, if nothing can: neither a program on a v2 tree
+    /// nor version 1's controller.
     pub fn lacks_devices(&self) -> Option<String> {
         if self.placement == Placement::Own {
-            return Some("only the host's root may load device programs".into());
+            return Some("only the host's root may say which devices a cgroup may open".into());
         }
-        let unified = self.within_reach().any(|tree| tree.version == Version::Two);
-        (!unified).then(|| "device programs need cgroup v2, which is not within reach".into())
+        let guarded = self.within_reach().any(|tree| tree.version == Version::Two || tree.has(DEVICES));
+        (!guarded).then(|| "neither cgroup v2 nor version 1's controller devices is within reach".into())
     }
 
     /// The hierarchies that a container with these bounds needs: the v2 tree always, and of v1 those
-    /// that bound something.
+    /// that bound something or guard devices.
     pub(super) fn needed(&self, resources: &Resources) -> impl Iterator<Item = &Tree> {
         let wanted = resources.controllers();
         self.within_reach().filter(move |tree| {
             tree.version == Version::Two
+                || tree.has(DEVICES)
                 || tree.controllers.iter().any(|name| wanted.contains(&name.as_str()))
         })
     }
@@ -305,7 +311,9 @@ const PARENT: &str = "bulkhead";
 /// Where processes of ours go that stand in the way of handing controllers down.
 const ASIDE: &str = "bulkhead-monitors";
 const HANDED_DOWN_FILE: &str = "cgroup.subtree_control";
-const CONTROLLERS: [&str; 5] = ["memory", "pids", "cpu", "cpuset", "blkio"];
+const CONTROLLERS: [&str; 6] = ["memory", "pids", "cpu", "cpuset", "blkio", DEVICES];
+/// Version 1's guard of devices.
+pub(super) const DEVICES: &str = "devices";
 /// Those first that bound whole processes only. A cgroup with processes in it refuses to hand them down
 /// (which tells that this process has to move aside), but not the others; having handed down one of
 /// those, it would keep its processes from moving into a cgroup below.

@@ -149,14 +149,25 @@ impl Cgroup {
     /// kernel's verifier longer than all the rest of the cgroup, so there is a time for it of its own:
     /// before the program starts, while the new process is busy with its mounts.
     pub fn guard_devices(&self, hierarchy: &Hierarchy, rules: &[DeviceRule]) -> Result<()> {
-        match (hierarchy.lacks_devices(), self.unified()) {
-            (None, Some(place)) => devices::attach(&place.directory, rules).map_err(|source| Error::Step {
+        if hierarchy.lacks_devices().is_some() {
+            return Ok(());
+        }
+        if let Some(place) = self.unified() {
+            return devices::attach(&place.directory, rules).map_err(|source| Error::Step {
                 step: "attach the device program",
                 path: place.path.clone(),
                 source,
-            }),
-            _ => Ok(()),
+            });
         }
+        let place = self.legacy_devices().ok_or(Error::NotHere {
+            flag: "the default guard of devices",
+            reason: "its cgroup has neither a v2 tree nor version 1's controller devices".into(),
+        })?;
+        for (file, line) in devices::lines(rules) {
+            let file = place.path.join(file);
+            write(&file, &line).map_err(|errno| failed("guard devices", &file, errno))?;
+        }
+        Ok(())
     }
 
     fn make(&mut self, tree: &Tree, id: &str, resources: &Resources) -> Result<()> {
@@ -187,6 +198,11 @@ impl Cgroup {
 
     fn unified(&self) -> Option<&Place> {
         self.trees.iter().find(|place| place.version == Version::Two)
+    }
+
+    /// The directory in version 1's hierarchy of devices.
+    fn legacy_devices(&self) -> Option<&Place> {
+        self.trees.iter().find(|place| place.path.join(devices::LIST).exists())
     }
 
     /// Removes what was made so far; `error` is the one to tell.
@@ -287,13 +303,22 @@ impl Cgroup {
             places: self.trees.len(),
             bounds: Bounds { memory, pids },
             files: [memory_file, pids_file],
-            devices: self.unified().map_or_else(
-                || Devices::Hidden("it has no cgroup v2 directory to ask about".into()),
-                |place| {
-                    devices::evidence(&place.directory)
-                        .unwrap_or_else(|error| Devices::Hidden(error.to_string()))
-                },
-            ),
+            devices: self.devices(),
+        }
+    }
+
+    /// What guards its devices.
+    fn devices(&self) -> Devices {
+        if let Some(place) = self.unified() {
+            return devices::evidence(&place.directory)
+                .unwrap_or_else(|error| Devices::Hidden(error.to_string()));
+        }
+        let Some(place) = self.legacy_devices() else {
+            return Devices::Hidden("it has neither a cgroup v2 directory nor one of devices".into());
+        };
+        match std::fs::read_to_string(place.path.join(devices::LIST)) {
+            Ok(list) => devices::listed(&list),
+            Err(error) => Devices::Hidden(error.to_string()),
         }
     }
 
