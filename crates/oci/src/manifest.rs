@@ -63,6 +63,9 @@ impl Document {
         if fields.schema_version != Some(2) {
             return Err(Error::document(WHAT, "schemaVersion is not 2"));
         }
+        if fields.fs_layers.is_some() {
+            return Err(Error::document(WHAT, "it has the layers of schema 1 besides (CVE-2021-41190)"));
+        }
         let index_type = fields.media_type.as_deref().is_some_and(|kind| INDEX_TYPES.contains(&kind));
         let manifest_type = fields.media_type.as_deref().is_some_and(|kind| MANIFEST_TYPES.contains(&kind));
         if fields.media_type.is_some() && !index_type && !manifest_type {
@@ -114,6 +117,7 @@ struct Fields {
     config: Option<serde::de::IgnoredAny>,
     layers: Option<serde::de::IgnoredAny>,
     manifests: Option<serde::de::IgnoredAny>,
+    fs_layers: Option<serde::de::IgnoredAny>,
 }
 
 /// The media type of our own manifests.
@@ -149,6 +153,8 @@ mod tests {
         assert!(matches!(Document::parse(br#"{"schemaVersion":2,"manifests":[]}"#), Ok(Document::Index(_))));
         let both = format!(r#"{{"schemaVersion":2,{config},"manifests":[]}}"#);
         assert!(Document::parse(both.as_bytes()).unwrap_err().to_string().contains("CVE-2021-41190"));
+        let old = format!(r#"{{"schemaVersion":2,{config},"fsLayers":[]}}"#);
+        assert!(Document::parse(old.as_bytes()).unwrap_err().to_string().contains("schema 1"));
         let lie = format!(r#"{{"schemaVersion":2,"mediaType":"{}",{config}}}"#, INDEX_TYPES[0]);
         assert!(Document::parse(lie.as_bytes()).is_err());
         assert!(Document::parse(br#"{"schemaVersion":1}"#).unwrap_err().to_string().contains("schema 1"));
