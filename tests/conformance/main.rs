@@ -15,6 +15,7 @@ mod meaning;
 mod members;
 mod peers;
 mod registry;
+mod registry_index;
 mod tarball;
 mod transfers;
 mod tree;

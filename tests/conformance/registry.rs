@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 use tests::{Call, DockerRegistry, Guarded, Sandbox};
 
 /// A sandbox whose calls have a home, and so a place for credentials and certificates.
-struct Home {
-    sandbox: Sandbox,
+pub(crate) struct Home {
+    pub(crate) sandbox: Sandbox,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { sandbox: Sandbox::new() }
     }
 
-    fn call(&self, words: &[&str]) -> Call {
+    pub(crate) fn call(&self, words: &[&str]) -> Call {
         self.sandbox.call(words.iter().copied()).env("HOME", self.sandbox.file("home").to_str().unwrap())
     }
 
@@ -246,114 +246,46 @@ fn tls_with_an_authority_and_a_certificate_of_ours() {
     assert!(told.contains("the certificate and its key cannot be used"), "{told}");
 }
 
+/// The registry of the name does not exist; its mirrors are Debian's, one in the clear and one by TLS.
 #[test]
-fn an_index_whole_or_for_one_machine_and_what_refers_to_it() {
-    let (Some(first), Some(second)) =
-        (DockerRegistry::start(Guarded::No), DockerRegistry::start(Guarded::No))
+fn a_mirror_stands_in_for_a_registry() {
+    let (Some(open), Some(tls)) =
+        (DockerRegistry::start(Guarded::No), DockerRegistry::start(Guarded::ByCertificates))
     else {
         return tests::skip("docker-registry is not installed");
     };
     let home = Home::new();
-    let made = Layout::make(&home.sandbox);
-    let (from, to) = (format!("{}/multi", first.host()), format!("{}/multi", second.host()));
-    for tag in ["all", "signature"] {
-        skopeo(&[
-            "copy",
-            "--all",
-            "--preserve-digests",
-            "--dest-tls-verify=false",
-            &format!("oci:{}:{tag}", made.path),
-            &format!("docker://{from}:{tag}"),
-        ]);
-    }
-    home.call(&["copy", &format!("{from}:all"), &format!("{to}:all")]).ok();
-    let raw = home.call(&["manifest", "inspect", "--raw", &format!("{to}:all")]).ended().out;
-    assert_eq!(Digest::sha256_of(raw.as_bytes()).to_string(), made.index);
-    skopeo(&[
-        "copy",
-        "--all",
-        "--src-tls-verify=false",
-        &format!("docker://{to}:all"),
-        &format!("dir:{}", home.sandbox.file("all").display()),
-    ]);
+    let layout = format!("oci:{}", tests::image("layers.oci").display());
+    let raw = skopeo(&["inspect", "--raw", &layout]);
+    skopeo(&["copy", "--dest-tls-verify=false", &layout, &format!("docker://{}/team/a:1", open.host())]);
+    let hosts = home.sandbox.file("hosts").to_str().unwrap().to_owned();
+    let mirrored = |text: String| {
+        home.sandbox.write("hosts/registry.invalid/hosts.toml", text);
+        home.call(&["manifest", "inspect", "--raw", "--hosts-dir", &hosts, "registry.invalid/team/a:1"])
+    };
+    let told = mirrored(String::new()).fails(1);
+    assert!(told.contains("registry.invalid"), "{told}");
+    assert_eq!(mirrored(format!("[host.\"http://{}\"]\n", open.host())).ended().out, raw);
 
-    let arm = home
-        .call(&["manifest", "inspect", "--raw", "--platform", "linux/arm64", &format!("{to}:all")])
-        .ended()
-        .out;
-    assert_eq!(Digest::sha256_of(arm.as_bytes()).to_string(), made.arm);
-    home.call(&["copy", "--platform", "linux/arm64/v8", &format!("{from}:all"), &format!("{to}:arm")]).ok();
-    assert_eq!(home.call(&["manifest", "inspect", "--raw", &format!("{to}:arm")]).ended().out, arm);
-    let told =
-        home.call(&["manifest", "inspect", "--platform", "linux/riscv64", &format!("{to}:all")]).fails(1);
-    assert!(told.contains("only for linux/amd64, linux/arm64") && told.contains("--platform"), "{told}");
-
-    // Debian's registry keeps no list of referrers, so whoever pushes one does.
-    assert_eq!(home.call(&["registry", "referrers", &format!("{to}:all")]).ok().lines().count(), 1);
-    home.call(&["copy", &format!("{from}:signature"), &format!("{to}:signature")]).ok();
-    let rows = home.call(&["registry", "referrers", "--format", "json", &format!("{to}:all")]).ok();
-    let row: Value = serde_json::from_str(&rows).unwrap();
-    assert_eq!(
-        (&row["ArtifactType"], &row["Digest"]),
-        (&json!("application/x-signature"), &json!(made.signature))
+    let beside = |name: &str| tls.certificate(name).display().to_string();
+    let text = format!(
+        "[host.\"https://{}\"]\nca = {:?}\nclient = [[{:?}, {:?}]]\n",
+        tls.host(),
+        beside("ca.crt"),
+        beside("client.cert"),
+        beside("client.key")
     );
-    let none = [
-        "registry",
-        "referrers",
-        "--artifact-type",
-        "application/x-other",
-        "--format",
-        "json",
-        &format!("{to}:all"),
-    ];
-    assert_eq!(home.call(&none).ok(), "");
-}
-
-/// An OCI layout with an index of two machines as `all`, and a signature of it as `signature`.
-struct Layout {
-    path: String,
-    index: String,
-    arm: String,
-    signature: String,
-}
-
-impl Layout {
-    fn make(sandbox: &Sandbox) -> Self {
-        let put = |media_type: &str, bytes: &[u8]| {
-            let digest = Digest::sha256_of(bytes);
-            sandbox.write(&format!("layout/blobs/sha256/{}", digest.hex()), bytes);
-            json!({ "mediaType": media_type, "digest": digest.to_string(), "size": bytes.len() })
-        };
-        let image = |architecture: &str| {
-            let diff_id = Digest::sha256_of(architecture.as_bytes()).to_string();
-            let config = json!({ "architecture": architecture, "os": "linux", "rootfs": { "type": "layers", "diff_ids": [diff_id] } });
-            let config = put("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
-            let layer = put("application/vnd.oci.image.layer.v1.tar", architecture.as_bytes());
-            let manifest =
-                json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer] });
-            let mut entry = put(MANIFEST, manifest.to_string().as_bytes());
-            entry["platform"] = json!({ "architecture": architecture, "os": "linux" });
-            entry
-        };
-        let (amd, arm) = (image("amd64"), image("arm64"));
-        let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [amd, arm] }).to_string();
-        let mut index = put(INDEX, index.as_bytes());
-        let empty = put("application/vnd.oci.empty.v1+json", b"{}");
-        let signature = json!({
-            "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/x-signature",
-            "config": empty, "layers": [empty], "subject": index
-        });
-        let mut signature = put(MANIFEST, signature.to_string().as_bytes());
-        let digest = |entry: &Value| entry["digest"].as_str().unwrap().to_owned();
-        let (named, arm) = ((digest(&index), digest(&signature)), digest(&arm));
-        index["annotations"] = json!({ "org.opencontainers.image.ref.name": "all" });
-        signature["annotations"] = json!({ "org.opencontainers.image.ref.name": "signature" });
-        let top = json!({ "schemaVersion": 2, "manifests": [index, signature] });
-        sandbox.write("layout/index.json", top.to_string());
-        sandbox.write("layout/oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#);
-        let path = sandbox.file("layout").to_str().unwrap().to_owned();
-        Self { path, index: named.0, arm, signature: named.1 }
+    for name in ["ca.crt", "client.cert", "client.key"] {
+        home.trust(tls.host(), &tls.certificate(name));
     }
+    home.call(&["copy", &format!("{}/team/a:1", open.host()), &format!("{}/team/a:1", tls.host())]).ok();
+    std::fs::remove_dir_all(home.sandbox.file("home/.config")).unwrap();
+    assert_eq!(mirrored(text.clone()).ended().out, raw);
+    let told = mirrored(text.replacen("\nclient", "\nskip_verify = true\nclient", 1)).fails(1);
+    assert!(told.contains("skip_verify") && told.contains("protects from nobody"), "{told}");
+    // Nobody's authority: the mirror is passed over, and what the registry itself says counts.
+    let told = mirrored(format!("[host.\"https://{}\"]\n", tls.host())).fails(1);
+    assert!(told.contains("registry.invalid"), "{told}");
 }
 
 fn mode(path: &Path) -> u32 {
@@ -362,14 +294,12 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[track_caller]
-fn skopeo(words: &[&str]) -> String {
+pub(crate) fn skopeo(words: &[&str]) -> String {
     let output = Command::new("skopeo").args(words).output().unwrap();
     assert!(output.status.success(), "skopeo {words:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const HELPER: &str = r#"#!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 kept=$(dirname "$0")/kept

@@ -20,6 +20,9 @@ pub(crate) struct Options {
     /// Trust the authorities in this file, too
     #[arg(long, value_name = "FILE")]
     ca_file: Vec<PathBuf>,
+    /// Look for mirrors in this directory, too, as containerd does: HOST/hosts.toml
+    #[arg(long, value_name = "DIR")]
+    hosts_dir: Vec<PathBuf>,
 }
 
 impl Options {
@@ -46,6 +49,7 @@ impl Options {
         Access {
             config: said("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker"))),
             certificates: home.iter().map(|home| home.join(".config/docker/certs.d")).collect(),
+            mirrors: self.hosts_dir.clone(),
             authorities: self.ca_file.clone(),
             // OpenSSL's and Go's name for it.
             system_authorities: said("SSL_CERT_FILE").map(PathBuf::from),
@@ -65,7 +69,11 @@ mod tests {
 
     #[test]
     fn what_the_environment_says() {
-        let flags = Options { plain_http: vec!["x:5000".to_owned()], ca_file: vec!["/ca".into()] };
+        let flags = Options {
+            plain_http: vec!["x:5000".to_owned()],
+            ca_file: vec!["/ca".into()],
+            hosts_dir: vec!["/hosts".into()],
+        };
         let among = |variables: &'static [(&str, &str)]| {
             flags.access(&move |name| {
                 variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
@@ -83,6 +91,7 @@ mod tests {
             Proxies { http: None, https: Some("http://p".to_owned()), except: "a".to_owned() }
         );
         assert_eq!(access.plain_http["x:5000"].reason(), "--plain-http x:5000");
+        assert_eq!(access.mirrors, [PathBuf::from("/hosts")]);
         assert_eq!(access.authorities, [PathBuf::from("/ca")]);
         assert_eq!(among(&[("HOME", "/h"), ("DOCKER_CONFIG", "/d")]).config, Some("/d".into()));
         assert_eq!(among(&[("HOME", "")]).config, None);

@@ -20,6 +20,8 @@ pub struct Access {
     pub config: Option<PathBuf>,
     /// Folders of certificates by host in Docker's layout, before the system's.
     pub certificates: Vec<PathBuf>,
+    /// Folders of mirrors by host in containerd's layout, before the system's.
+    pub mirrors: Vec<PathBuf>,
     /// Files of authorities that are trusted besides the system's.
     pub authorities: Vec<PathBuf>,
     /// The file of the system's authorities, where the caller's environment names another.
@@ -83,10 +85,12 @@ pub struct Copied {
 impl Registries {
     /// As `access` has it.
     pub fn new(access: Access) -> Self {
-        let Access { config, certificates, authorities, system_authorities, plain_http, proxies } = access;
+        let Access { config, certificates, mirrors, authorities, system_authorities, plain_http, proxies } =
+            access;
         let mut settings =
             Settings { extra_authorities: authorities, plain_http, proxies, ..Settings::default() };
         settings.docker_certs.splice(0..0, certificates);
+        settings.containerd_certs.splice(0..0, mirrors);
         if let Some(file) = system_authorities {
             settings.system_authorities = vec![file];
         }

@@ -63,8 +63,13 @@ impl Wire {
         stall: Duration,
     ) -> Result<Response<Body>> {
         let agent = self.agent(peer, address)?;
-        let request = agent.configure_request(request).timeout_per_read(Some(stall)).build();
-        agent.run(request).map_err(|error| connection(&address.authority(), &error))
+        // A request with limits of its own makes a TLS configuration of its own, so most have none.
+        let answer = if stall == self.settings.patience.stall {
+            agent.run(request)
+        } else {
+            agent.run(agent.configure_request(request).timeout_per_read(Some(stall)).build())
+        };
+        answer.map_err(|error| connection(&address.authority(), &error))
     }
 
     /// Ends all connections, also those that somebody waits on, who then finds them broken.

@@ -198,13 +198,17 @@ fn credentials_are_for_the_registry_alone() {
     assert_eq!(bytes, content());
     assert_eq!(elsewhere.asked().len(), 1);
     assert_eq!(elsewhere.asked()[0].header("authorization"), None);
-    // One that asks for them, too, gets none.
-    let elsewhere = Server::new(|_| Reply::new(401, "").with("WWW-Authenticate", "Basic realm=x"));
-    let url = elsewhere.url("/storage");
-    let server = Server::new(move |_| Reply::new(307, "").with("Location", url.clone()));
-    let mut reader = server.client_of(me()).blob("a", &layer(&content()), Start::Beginning);
-    assert!(reader.read(&mut [0]).is_err());
-    assert!(elsewhere.asked().iter().all(|asked| asked.header("authorization").is_none()));
+    // One that asks for them, too, gets none, and neither does whom it names.
+    let tokens = Server::new(|_| Reply::new(200, r#"{"token":"good"}"#));
+    for challenge in ["Basic realm=x".to_owned(), format!("Bearer realm=\"{}\"", tokens.url("/t"))] {
+        let elsewhere = Server::new(move |_| Reply::new(401, "").with("WWW-Authenticate", challenge.clone()));
+        let url = elsewhere.url("/storage");
+        let server = Server::new(move |_| Reply::new(307, "").with("Location", url.clone()));
+        let mut reader = server.client_of(me()).blob("a", &layer(&content()), Start::Beginning);
+        assert!(reader.read(&mut [0]).is_err());
+        assert!(elsewhere.asked().iter().all(|asked| asked.header("authorization").is_none()));
+    }
+    assert!(tokens.asked().is_empty());
 }
 
 #[test]

@@ -129,7 +129,13 @@ fn this_machine_is_never_asked_for_through_a_proxy() {
     let client = Client::new("registry.invalid", &settings).unwrap();
     client.ping().unwrap_or_default();
     assert_eq!(proxy.asked().len(), 1, "{:?}", proxy.lines());
+    // Within TLS it only passes bytes on, and sees no request.
+    let client = Client::new("tls.invalid", &settings).unwrap();
+    client.ping().unwrap_err();
+    let asked = proxy.asked().pop().unwrap();
+    assert_eq!((asked.method.as_str(), asked.path.as_str()), ("CONNECT", "tls.invalid:443"));
+    let before = proxy.asked().len();
     settings.proxies.except = "registry.invalid".to_owned();
     Client::new("registry.invalid", &settings).unwrap().ping().unwrap_err();
-    assert_eq!(proxy.asked().len(), 1);
+    assert_eq!(proxy.asked().len(), before);
 }
