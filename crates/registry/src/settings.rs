@@ -90,7 +90,7 @@ impl Default for Patience {
             attempts: 5,
             first_pause: Duration::from_millis(250),
             longest_pause: Duration::from_secs(60),
-            connect: Duration::from_secs(20),
+            connect: Duration::from_secs(10),
             stall: Duration::from_secs(30),
             commit: Duration::from_secs(600),
         }

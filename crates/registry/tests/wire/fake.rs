@@ -231,18 +231,13 @@ fn write(mut connection: &TcpStream, asked: &Asked, reply: &Reply, state: &State
     }
 }
 
-/// Anonymous, quick to give up, and blind to the machine's own folders.
+/// Anonymous, quick to try again, and blind to the machine's own folders.
 pub(crate) fn settings() -> Settings {
     Settings {
         docker_certs: Vec::new(),
         containerd_certs: Vec::new(),
         system_authorities: Vec::new(),
-        patience: Patience {
-            attempts: 3,
-            first_pause: Duration::from_millis(1),
-            stall: Duration::from_millis(300),
-            ..Patience::default()
-        },
+        patience: Patience { attempts: 3, first_pause: Duration::from_millis(1), ..Patience::default() },
         ..Settings::default()
     }
 }

@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use oci::Danger;
-use registry::{Client, Keyring, Login, Settings, Start, Target};
+use registry::{Client, Keyring, Login, Patience, Settings, Start, Target};
 use std::io::Read as _;
+use std::time::Duration;
 
 use crate::fake::{CONFIG, MANIFEST, Reply, Server, content, layer, manifest, settings};
 
@@ -95,7 +96,9 @@ fn there_is_no_falling_back_from_tls() {
     let host = folder.path().join(server.host());
     std::fs::create_dir(&host).unwrap();
     std::fs::write(host.join("ca.crt"), include_str!("ca.pem")).unwrap();
-    let settings = Settings { docker_certs: vec![folder.path().to_owned()], ..settings() };
+    // Both wait for the other to speak.
+    let patience = Patience { stall: Duration::from_millis(300), ..settings().patience };
+    let settings = Settings { docker_certs: vec![folder.path().to_owned()], patience, ..settings() };
     let error =
         Client::new(&server.host(), &settings).unwrap().manifest("a", &tag()).unwrap_err().to_string();
     assert!(error.contains("cannot reach"), "{error}");
