@@ -255,24 +255,37 @@ fn progress_is_told() {
     assert!(told.is_sorted() && told.last() == Some(&400_000), "{told:?}");
 }
 
-/// One of four fails while another hangs; nobody waits for the one that hangs.
+/// Lets the other side go on once something came.
+struct Signal(Arc<std::sync::Barrier>);
+
+impl registry::Watch for Signal {
+    fn came(&self, _: &oci::Descriptor, _: u64) {
+        self.0.wait();
+    }
+}
+
+/// One of two fails while the other hangs; nobody waits for the one that hangs.
 #[test]
 fn one_failure_ends_all_transfers() {
     let good = layer(&content());
     let bad = layer(b"not there");
     let path = format!("/v2/a/blobs/{}", bad.digest);
-    let stalling = Arc::new(std::sync::Barrier::new(2));
-    let other = stalling.clone();
+    let hanging = Arc::new(std::sync::Barrier::new(2));
+    let signal = Signal(hanging.clone());
     let server = Server::new(move |asked| {
-        other.wait();
-        if asked.path == path { Reply::new(404, "") } else { Reply::new(200, content()).stalling_after(1000) }
+        if asked.path != path {
+            return Reply::new(200, content()).stalling_after(1000);
+        }
+        hanging.wait();
+        Reply::new(404, "")
     });
     let patience = Patience { stall: Duration::from_secs(3600), ..settings().patience };
     let client = Client::new(&server.host(), &Settings { patience, ..settings() }).unwrap();
     let begun = Instant::now();
     let outcome = pool::each(&[good, bad], 4, &[&client], |blob, cancel: &Cancel| {
-        let mut reader = client.blob("a", blob, Start::Beginning).stopped_by(cancel);
-        std::io::copy(&mut reader, &mut std::io::sink()).map_err(|error| registry::failure(error, "test"))
+        let reader = client.blob("a", blob, Start::Beginning).stopped_by(cancel);
+        std::io::copy(&mut reader.watched(&signal), &mut std::io::sink())
+            .map_err(|error| registry::failure(error, "test"))
     });
     assert!(matches!(outcome, Err(Error::NotFound { .. })), "{outcome:?}");
     assert!(begun.elapsed() < Duration::from_secs(60));
