@@ -272,11 +272,16 @@ fn one_failure_ends_all_transfers() {
     let path = format!("/v2/a/blobs/{}", bad.digest);
     let hanging = Arc::new(std::sync::Barrier::new(2));
     let signal = Signal(hanging.clone());
+    let elsewhere = Server::new(|_| Reply::new(200, "{}"));
     let server = Server::new(move |asked| {
         if asked.path != path {
             return Reply::new(200, content()).stalling_after(1000);
         }
         hanging.wait();
+        // Something to do while the other one goes from its first piece into its next read.
+        for _ in 0..50 {
+            elsewhere.client().ping().unwrap();
+        }
         Reply::new(404, "")
     });
     let patience = Patience { stall: Duration::from_secs(3600), ..settings().patience };
