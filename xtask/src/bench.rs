@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `cargo xtask bench NAME`: side by side with the peers, interleaved in one run, one table out.
 
+mod images;
 mod memory;
 mod run;
 mod stopwatch;
@@ -15,9 +16,10 @@ use crate::project::Project;
 /// Runs one bench and puts its table into docs/benchmarks.md.
 pub(crate) fn bench(project: &Project, arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
+        Some("images") => images::bench(project, &arguments[1..]),
         Some("run") => run::bench(project, &arguments[1..]),
-        Some(other) => Err(Failure::new(format!("no bench named {other}; there is: run"))),
-        None => Err(Failure::new("which bench? There is: run")),
+        Some(other) => Err(Failure::new(format!("no bench named {other}; there are: images, run"))),
+        None => Err(Failure::new("which bench? There are: images, run")),
     }
 }
 

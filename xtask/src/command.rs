@@ -39,6 +39,21 @@ impl Program {
         Self { command }
     }
 
+    /// The same under time(1), whose last line of standard output has the seconds in user and in system mode
+    /// and the KiB of the largest process.
+    pub(crate) fn timed(self) -> Self {
+        let mut command = Command::new("time");
+        command.args(["--output=/dev/stdout", "--format=%U %S %M"]);
+        command.arg(self.command.get_program()).args(self.command.get_args()).stdin(Stdio::null());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self { command }
+    }
+
     /// With one more argument.
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);

@@ -48,6 +48,13 @@ pub(crate) fn minimal(project: &Project) -> Result<PathBuf> {
     Ok(make(project, Extent::Minimal)?.join("minimal.tar"))
 }
 
+/// Debian's minimal system as a tar, for benches.
+pub(crate) fn minbase(project: &Project) -> Result<PathBuf> {
+    let shelf = Shelf::open(project, "bench-images")?;
+    rootfs::minbase(&shelf)?;
+    Ok(shelf.path("bookworm.tar"))
+}
+
 /// A directory of things that are made once and kept, locked against other makers while this lives.
 #[derive(Debug)]
 pub(crate) struct Shelf {

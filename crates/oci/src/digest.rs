@@ -113,7 +113,7 @@ impl<'de> Deserialize<'de> for Digest {
 /// A digest in the making.
 ///
 /// By ring, which is as fast as the processor allows with and without SHA instructions
-/// (docs/decisions/0002-ring-for-digests.md).
+/// (docs/decisions/0003-ring-for-digests.md).
 #[derive(Clone)]
 pub struct Hasher {
     algorithm: Algorithm,

@@ -38,6 +38,20 @@ pub(super) fn debian(shelf: &Shelf, list: &Path) -> Result<()> {
     })
 }
 
+/// Debian's minimal system of this machine's own release, without apt's caches and device nodes.
+pub(super) fn minbase(shelf: &Shelf) -> Result<()> {
+    let mirror = Mirror::of_this_machine()?;
+    let recipe = format!("{MINBASE}{}", mirror.suite);
+    shelf.keep(&["bookworm.tar"], &recipe, |work| {
+        program("unshare", ["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"])
+            .args(&["sh", "-euc", MINBASE, "sh", &mirror.suite, &mirror.main])
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .within_directory(work)
+            .within(DEBIAN_LIMIT)
+            .run_quietly()
+    })
+}
+
 /// Where this machine gets its own Debian packages, read from apt, so that no host is named here.
 struct Mirror {
     suite: String,
@@ -115,6 +129,13 @@ rm -rf root/usr/sbin/policy-rc.d root/etc/apt/sources.list root/etc/resolv.conf 
 find root/var/log root/var/cache -type f -delete
 rm -rf root/var/lib/postgresql/*/main
 tar --create --file debian.tar --directory root --numeric-owner --xattrs .
+"#;
+
+/// $1 is the suite, $2 the mirror.
+const MINBASE: &str = r#"
+debootstrap --variant=minbase "$1" root "$2"
+rm -rf root/dev/* root/var/lib/apt/lists/* root/var/cache/apt/* root/var/log/*
+tar --create --file bookworm.tar --directory root --numeric-owner --xattrs .
 "#;
 
 const DEBIAN_LIMIT: Duration = Duration::from_secs(20 * 60);

@@ -53,6 +53,23 @@ impl Docker {
         program(CLIENT, ["--config", "/nonexistent", "--host", &host]).args(&args)
     }
 
+    /// The daemon and what it started.
+    pub(crate) fn daemons(&self) -> Result<Vec<u32>> {
+        let daemon = self.daemon.id();
+        let mut all = vec![daemon];
+        for entry in std::fs::read_dir("/proc").cannot(|| "list processes")? {
+            let name = entry.cannot(|| "list processes")?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // proc_pid_stat(5): the parent is the second field behind the name.
+            let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+            if parent == Some(daemon.to_string().as_str()) {
+                all.push(pid);
+            }
+        }
+        Ok(all)
+    }
+
     /// Reads the daemon's log until it says that it listens. Its end is the end of the log, so this
     /// cannot wait for a daemon that died.
     fn wait_until_ready(&mut self) -> Result<()> {

@@ -42,6 +42,11 @@ impl Podman {
             .env("CONTAINERS_STORAGE_CONF", self.state.join("storage.conf"))
     }
 
+    /// How skopeo names the image `name` in this storage.
+    pub(crate) fn store(&self, name: &str) -> String {
+        format!("[overlay@{}+{}]{name}:1", self.root().display(), self.run_root().display())
+    }
+
     /// Podman checks that this file names both directories before it looks at its flags.
     fn storage(&self) -> String {
         let (root, run_root) = (self.root(), self.run_root());
