@@ -12,6 +12,8 @@
 
 mod partial;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::fs::File;
