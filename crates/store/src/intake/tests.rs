@@ -278,3 +278,53 @@ fn two_do_not_fetch_the_same() {
     first.finish().unwrap();
     assert!(matches!(second.want(&layer.descriptor, &layer.diff_id), Ok(Wanted::Nothing)));
 }
+
+/// Fails without: `Origin` in the index.
+#[test]
+fn a_manifest_that_was_made_takes_no_others_place() {
+    let fixture = Fixture::new();
+    let layer = Layer::new("one");
+    fixture.take(&[&layer], "image").unwrap();
+    let before = fixture.store.existing("image").unwrap().manifest;
+    let (manifest, config) = documents(&[&layer]);
+    let intake = fixture.store.intake().unwrap();
+    intake.image_without_manifest(&config, vec![layer.descriptor.clone()], &[]).unwrap();
+    intake.finish().unwrap();
+    assert_eq!(fixture.store.existing("image").unwrap().manifest, before);
+    // One that came does: the same content in other words.
+    let other = [&manifest[..], b"\n"].concat();
+    let intake = fixture.store.intake().unwrap();
+    intake.image(&other, &config, &[]).unwrap();
+    intake.finish().unwrap();
+    let after = fixture.store.existing("image").unwrap();
+    assert_eq!(after.manifest, Some(Digest::sha256_of(&other)));
+    assert_eq!(fixture.store.manifest(&after).unwrap().bytes, other);
+}
+
+/// An index that version 1 wrote: its images are there, and say why they cannot be saved.
+#[test]
+fn an_older_index_is_taken_over() {
+    let fixture = Fixture::new();
+    let (_, config) = documents(&[]);
+    let id = Digest::sha256_of(&config).to_string();
+    let index = rusqlite::Connection::open(fixture.folder.path().join("images.db")).unwrap();
+    index
+        .execute_batch(
+            "CREATE TABLE image (id TEXT PRIMARY KEY NOT NULL, manifest TEXT, config BLOB NOT NULL,
+                 size INTEGER NOT NULL, added INTEGER NOT NULL) STRICT;
+             CREATE TABLE name (reference TEXT PRIMARY KEY NOT NULL,
+                 image TEXT NOT NULL REFERENCES image (id)) STRICT;
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    index.execute("INSERT INTO image VALUES (?1, NULL, ?2, 7, 8)", rusqlite::params![id, config]).unwrap();
+    index.execute("INSERT INTO name VALUES ('docker.io/library/old:1', ?1)", [&id]).unwrap();
+    drop(index);
+    let image = fixture.store.existing("old:1").unwrap();
+    assert_eq!(image.size, 7);
+    let refused = fixture.store.manifest(&image).unwrap_err().to_string();
+    assert!(refused.contains("load it again"), "{refused}");
+    fixture.take(&[&Layer::new("one")], "new").unwrap();
+    fixture.store.remove("old:1", false, &mut |_| Vec::new()).unwrap();
+    assert_eq!(fixture.store.list().unwrap().len(), 1);
+}
