@@ -170,6 +170,17 @@ mod tests {
         assert!(decode(b"").unwrap().is_empty());
     }
 
+    /// zstd:chunked ends in skippable frames (RFC 8878, 3.1.2), eStargz is gzip in many members.
+    #[test]
+    fn seekable_forms_read_as_plain_ones() {
+        let text = b"some text, some text, some text".repeat(100);
+        let skipped = [&[0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0][..], b"junk"].concat();
+        let frame = zstd::encode_all(&text[..], 3).unwrap();
+        assert_eq!(decode(&[&frame[..], &skipped].concat()).unwrap(), text);
+        assert_eq!(decode(&[&skipped[..], &frame, &frame, &skipped].concat()).unwrap(), text.repeat(2));
+        assert_eq!(decode(&[gzip(b""), gzip(&text), gzip(b"")].concat()).unwrap(), text);
+    }
+
     #[test]
     fn damage_and_garbage_are_errors() {
         let packed = gzip(&[7; 10_000]);

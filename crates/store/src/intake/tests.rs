@@ -242,6 +242,18 @@ fn layers_in_another_order_are_refused() {
     assert!(refused.to_string().contains("missing"), "{refused}");
 }
 
+/// CVE-2014-5282. Fails without: the check of the configuration in `Intake::image`.
+#[test]
+fn a_configuration_that_is_not_the_manifests_is_refused() {
+    let fixture = Fixture::new();
+    let layer = Layer::new("one");
+    fixture.take(&[&layer], "image").unwrap();
+    let intake = fixture.store.intake().unwrap();
+    let (manifest, config) = documents(&[&layer]);
+    let other = [&config[..], b" "].concat();
+    assert!(matches!(intake.image(&manifest, &other, &[]), Err(Error::Digest { .. })));
+}
+
 #[test]
 fn threads_take_one_layer_each() {
     let fixture = Fixture::new();
