@@ -49,7 +49,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("oci", &[]),
     ("kernel", &[]),
     // The suites know the binary from outside, the kernel, and the words of the specifications.
-    ("tests", &["oci", "kernel"]),
+    // `runtime` for one program, which tries what only the engine's own unpacker could.
+    ("tests", &["runtime", "oci", "kernel"]),
     ("xtask", &[]),
     // Each parser of bytes that somebody else made.
     ("fuzz-targets", &["runtime", "store", "registry", "oci", "kernel"]),
