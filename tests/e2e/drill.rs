@@ -163,6 +163,30 @@ fn a_bound_that_is_set_closes_what_was_open() {
 }
 
 /// shocker opens /etc/hosts, which nobody writes to here; making a file is a deadly sin there.
+/// What flags change is told beside the default: what they open, what they close, and nothing without flags.
+#[test]
+fn what_flags_open_is_told() {
+    assert_eq!(default_report()["compared"], Value::Null);
+    let sandbox = drilled();
+    let ids = |list: &Value| -> BTreeSet<String> {
+        list.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let told = |flags: &[&str]| {
+        let words = [&["drill", "--quiet", "--format", "json"], flags].concat();
+        parsed(&sandbox.call(words).ok())["compared"].clone()
+    };
+    let open = told(&["--security-opt", "seccomp=unconfined"]);
+    assert_eq!(
+        (&open["attempts"]["stopped"], &open["attempts"]["total"]),
+        (&85.into(), &85.into()),
+        "{open}"
+    );
+    let opened = ids(&open["opened"]);
+    assert!(opened.contains("keyctl") && ids(&open["closed"]).is_empty(), "{open}");
+    let closed = told(&["--read-only"]);
+    assert!(ids(&closed["opened"]).is_empty() && !ids(&closed["closed"]).is_empty(), "{closed}");
+}
+
 #[test]
 fn what_hangs_or_crashes_is_not_known_and_not_stopped() {
     let sandbox = Sandbox::minimal();

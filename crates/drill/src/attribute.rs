@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::probes::{Row, errno, more_rows, rows};
 use crate::reasons::reason;
 use crate::report::{ABSENT, Basis, NONE, NOT_KNOWN, Probe, Report, Subject};
-use crate::{Finding, Outcome, Wall};
+use crate::{Comparison, Finding, Outcome, Wall};
 
 /// The findings of one container.
 pub type Run = Vec<Finding>;
@@ -28,6 +28,8 @@ pub struct Runs {
     pub alone: Vec<(Wall, Run)>,
     /// With every wall lifted that can be.
     pub none: Run,
+    /// Without the flags that were given, when some were.
+    pub default: Option<Run>,
     /// Probes whose target the host itself lacks: [`crate::absent_from_host`].
     pub absent: BTreeSet<&'static str>,
 }
@@ -42,7 +44,10 @@ pub fn attribute(subject: Subject, runs: &Runs) -> Report {
         absent: &runs.absent,
     };
     let probe = |row: &'static Row| probe(row, found.get(row.id).copied(), |_| compared.verdict(row));
-    Report::new(subject, rows().map(probe).collect(), more_rows().map(probe).collect())
+    let mut report = Report::new(subject, rows().map(probe).collect(), more_rows().map(probe).collect());
+    let default = runs.default.as_ref();
+    report.compared = default.map(|default| Comparison::of(&report.probes, &report.more, default));
+    report
 }
 
 /// The row of a report for `row`, whose wall `verdict` finds when something stopped it. An attempt that

@@ -16,6 +16,7 @@ pub(crate) fn render(report: &Report) -> String {
     add(&mut page, format_args!("{HEAD}<style>{CSS}</style>\n</head>\n<body>\n"));
     headline(&mut page, report);
     page.push_str("<main>\n");
+    sections::compared(&mut page, report);
     sections::open(&mut page, report);
     sections::walls(&mut page, report);
     sections::probes(&mut page, report);

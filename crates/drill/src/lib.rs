@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod attribute;
+mod comparison;
 mod facts;
 mod guess;
 mod html;
@@ -24,6 +25,7 @@ mod wall;
 use serde::{Deserialize, Serialize};
 
 pub use attribute::{Run, Runs, attribute};
+pub use comparison::{Comparison, Difference};
 pub use facts::{HostFacts, absent_from_host};
 pub use guess::{Status, guess};
 pub use probes::{inside, read};

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::{Class, Outcome, Wall, html, text};
+use crate::{Class, Comparison, Outcome, Wall, html, text};
 
 /// How the wall was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -129,11 +129,13 @@ pub struct Report {
     pub probes: Vec<Probe>,
     /// The attempts that came later.
     pub more: Vec<Probe>,
+    /// What the flags that were given opened and closed; nothing without flags.
+    pub compared: Option<Comparison>,
 }
 
 impl Report {
     pub(crate) fn new(subject: Subject, probes: Vec<Probe>, more: Vec<Probe>) -> Self {
-        Self { schema: SCHEMA, subject, summary: Summary::of(&probes, &more), probes, more }
+        Self { schema: SCHEMA, subject, summary: Summary::of(&probes, &more), probes, more, compared: None }
     }
 
     /// For a person at a terminal.

@@ -2,13 +2,14 @@
 //! The report for a person at a terminal: the headline, what is open and why, what stopped the rest.
 
 use crate::report::{ABSENT, Basis};
-use crate::{Count, Outcome, Probe, Report, Wall, reference};
+use crate::{Class, Comparison, Count, Outcome, Probe, Report, Wall, reference};
 
 pub(crate) fn render(report: &Report) -> String {
     let mut lines = headline(report);
     lines.push(String::new());
     lines.extend(classes(report));
     lines.push(String::new());
+    lines.extend(report.compared.iter().flat_map(compared));
     lines.extend(open(report));
     lines.extend(stopped(report));
     lines.extend(report.subject.notes.iter().flat_map(|note| {
@@ -66,6 +67,22 @@ fn of(count: Count) -> String {
 fn bar(count: Count) -> String {
     let full = (count.stopped * BAR).checked_div(count.total).unwrap_or(0);
     format!("{}{}", "#".repeat(full), ".".repeat(BAR - full))
+}
+
+fn compared(comparison: &Comparison) -> Vec<String> {
+    let mut lines = vec![format!("What your flags opened ({})", comparison.opened.len())];
+    lines.extend(wrapped("  ", &comparison.sentence()));
+    for difference in &comparison.opened {
+        let kind = if difference.class == Class::Attempt { " (escape attempt)" } else { "" };
+        lines.push(format!("  {:<16}{}{kind}", difference.id, difference.title));
+    }
+    if !comparison.closed.is_empty() {
+        let closed: Vec<_> = comparison.closed.iter().map(|difference| difference.id).collect();
+        let words = format!("They closed what the default leaves open: {}.", closed.join(", "));
+        lines.extend(wrapped("  ", &words));
+    }
+    lines.push(String::new());
+    lines
 }
 
 fn open(report: &Report) -> Vec<String> {

@@ -65,7 +65,8 @@ impl Engine {
             runs.lifted.extend(run.map(|run| (lift.wall, run)));
             lifted
         });
-        attempts.total = attempts.done + lifts.len() + 1;
+        let with_flags = setting(request) != setting(&plain(request));
+        attempts.total = attempts.done + lifts.len() + 1 + usize::from(with_flags);
         for lift in &lifts {
             let others = lifts.iter().filter(|other| other.wall != lift.wall);
             let run = attempts.try_with(format!("only {}", lift.wall.name()), &lift::without(&base, others));
@@ -74,6 +75,10 @@ impl Engine {
         runs.none = attempts
             .try_with("every wall lifted".to_owned(), &lift::without(&base, &lifts))
             .unwrap_or_default();
+        if with_flags {
+            let default = attempts.engine.base(&plain(request))?;
+            runs.default = attempts.try_with("without your flags".to_owned(), &default);
+        }
         let failed = attempts.failed;
         Ok(::drill::attribute(self.subject(request, failed), &runs))
     }
@@ -138,6 +143,11 @@ impl Engine {
             notes,
         }
     }
+}
+
+/// The same without flags.
+fn plain(request: &DrillRequest) -> DrillRequest {
+    DrillRequest { image: request.image.clone(), ..DrillRequest::default() }
 }
 
 fn facts() -> Result<String> {

@@ -3,7 +3,7 @@
 
 use super::{add, escape};
 use crate::report::ABSENT;
-use crate::{Basis, Class, Count, Outcome, Probe, Report, Wall, reference, text};
+use crate::{Basis, Class, Count, Difference, Outcome, Probe, Report, Wall, reference, text};
 
 /// The counts beside Docker's.
 pub(super) fn compare(page: &mut String, report: &Report) {
@@ -38,6 +38,42 @@ pub(super) fn compare(page: &mut String, report: &Report) {
     page.push_str("</tbody></table>");
     remarks(page, summary.all, summary.more);
     page.push_str("</div>\n");
+}
+
+/// What flags opened and closed, when some were given.
+pub(super) fn compared(page: &mut String, report: &Report) {
+    let Some(comparison) = &report.compared else { return };
+    add(
+        page,
+        format_args!(
+            "<section class=\"flags\"><h2>What your flags opened ({})</h2>\n<p class=\"lead\">{}</p>\n",
+            comparison.opened.len(),
+            escape(&comparison.sentence())
+        ),
+    );
+    if !comparison.opened.is_empty() {
+        page.push_str("<ul class=\"open\">\n");
+        for Difference { id, title, class } in &comparison.opened {
+            let kind = if *class == Class::Attempt { "escape attempt" } else { "" };
+            add(
+                page,
+                format_args!(
+                    "<li><h3>{} <small>{kind}</small></h3><p><code>{}</code></p></li>\n",
+                    escape(title),
+                    escape(id)
+                ),
+            );
+        }
+        page.push_str("</ul>\n");
+    }
+    if !comparison.closed.is_empty() {
+        page.push_str("<p class=\"remark\">They closed what the default leaves open: <span class=\"chips\">");
+        for Difference { id, .. } in &comparison.closed {
+            add(page, format_args!("<code class=\"chip\">{}</code>", escape(id)));
+        }
+        page.push_str("</span></p>\n");
+    }
+    page.push_str("</section>\n");
 }
 
 /// What the figures leave out.
