@@ -205,6 +205,7 @@ mod tests {
     fn named(lifted: Outcome, alone: Outcome, none: Outcome, errno: Option<i32>) -> String {
         use Outcome::Stopped;
         let runs = Runs {
+            default: None,
             all: run("bpf", Stopped, Some(1)),
             lifted: vec![(Wall::Seccomp, run("bpf", lifted, None)), (Wall::User, run("bpf", Stopped, None))],
             alone: vec![(Wall::Seccomp, run("bpf", alone, None)), (Wall::User, run("bpf", Stopped, None))],
@@ -241,7 +242,8 @@ mod tests {
 
     #[test]
     fn an_open_attempt_has_no_wall_and_may_have_a_reason() {
-        let runs = Runs { all: run("wx-mmap", Outcome::Open, None), ..Runs::default() };
+        let runs = Runs {
+            default: None, all: run("wx-mmap", Outcome::Open, None), ..Runs::default() };
         let report = report(&runs);
         let probe = of(&report, "wx-mmap");
         assert_eq!((probe.wall.as_str(), probe.basis), ("none", None));
