@@ -121,7 +121,8 @@ impl Server {
                 if shared.stopped.load(Ordering::SeqCst) {
                     break;
                 }
-                let connection = connection.unwrap();
+                // Whoever left before they were let in is not missed.
+                let Ok(connection) = connection else { continue };
                 shared.connections.lock().unwrap().push(connection.try_clone().unwrap());
                 let shared = shared.clone();
                 serving.push(std::thread::spawn(move || serve(&connection, &shared)));
