@@ -144,8 +144,10 @@ impl Client {
         })
     }
 
-    /// What `target` means now, by the registry's word alone: good for "is it there", never for what is
-    /// then run.
+    /// Whether `target` is there, by the registry's word.
+    ///
+    /// # Errors
+    /// The registry does not say.
     pub fn manifest_exists(&self, repository: &str, target: &Target) -> Result<bool> {
         let thing = thing("manifest", repository, target);
         let what = format!("look for the {thing}");

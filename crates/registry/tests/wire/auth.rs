@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Credentials go where they belong, and nowhere else.
 
-use registry::{ConfigFile, Error, Keyring, Login, Secret, Start, Target};
 use std::io::Read as _;
+
+use registry::{ConfigFile, Error, Keyring, Login, Secret, Start, Target};
 
 use crate::fake::{Asked, CONFIG, MANIFEST, Reply, Server, content, layer, manifest};
 

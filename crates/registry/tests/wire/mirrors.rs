@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Mirrors come first, the registry itself is always there, and TLS is never given up.
 
+use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
 use oci::Danger;
 use registry::{Client, Keyring, Login, Patience, Settings, Start, Target};
-use std::io::Read as _;
-use std::time::Duration;
 
 use crate::fake::{CONFIG, MANIFEST, Reply, Server, content, layer, manifest, settings};
 
