@@ -38,8 +38,13 @@ pub(crate) fn bench(project: &Project, arguments: &[String]) -> Result<()> {
     for round in 0..asked.rounds {
         for archive in archives.all() {
             for contestant in CONTESTANTS {
-                println!("round {} of {}: {contestant:?} {}", round + 1, asked.rounds, archive.name);
                 if let Some(load) = contestant.load(archive, &binary, &place.path)? {
+                    let (cpu, wall) = (load.cpu, load.wall);
+                    println!(
+                        "round {}: {} {contestant:?}: cpu {cpu:.2} wall {wall:.2} s",
+                        round + 1,
+                        archive.name
+                    );
                     table.add(Row { image: archive.image, form: archive.form, contestant }, load);
                 }
             }
