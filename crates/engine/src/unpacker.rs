@@ -7,9 +7,13 @@
 //!    └──◀── answer: figures, or what was refused ───┘ a sealed memory file of fixed size
 //! ```
 //!
+//! zstd is decompressed by such a process as well, which sees no files at all (`zstd.rs`).
+//!
 //! The digest of what was written to the pipe is taken on this side, so a worker that an archive has
 //! taken over can spoil that layer's own files and nothing else. Its answer is bounded, and its
 //! words are made fit to print.
+
+mod zstd;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
@@ -18,7 +22,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use kernel::rustix::fs::{MemfdFlags, Mode, SealFlags, fcntl_add_seals, memfd_create};
 use kernel::{Errno, Root};
-use runtime::worker::{self, Limits};
+use runtime::worker::{self, Limits, Sees};
 use serde::{Deserialize, Serialize};
 use store::unpack::{self, Modes, Options, Unpacked, Unpacker};
 
@@ -58,6 +62,10 @@ impl Unpacker for Confined {
             (Fed::Damaged(what), _) => Err(unpack::Error::Rule { what }),
         }
     }
+
+    fn zstd<'a>(&self, source: Box<dyn Read + 'a>) -> std::io::Result<Box<dyn Read + 'a>> {
+        Ok(Box::new(zstd::Decompressed::start(source)?))
+    }
 }
 
 /// How the stream ended.
@@ -74,6 +82,9 @@ pub fn serve(options: &str) -> i32 {
 }
 
 fn work(options: &str) -> crate::Result<i32> {
+    if options == zstd::WORD {
+        return zstd::serve();
+    }
     let mut options: Options = serde_json::from_str(options).map_err(|error| crate::Error::Invalid {
         what: "the call of the process that unpacks layers".into(),
         reason: error.to_string(),
@@ -82,7 +93,7 @@ fn work(options: &str) -> crate::Result<i32> {
     kernel::rustix::process::umask(Mode::empty());
     options.modes = Modes::Exact;
     let limits = Limits { file: options.most_bytes, memory: MEMORY };
-    Ok(worker::run_confined(limits, || {
+    Ok(worker::run_confined(Sees::WorkingDirectory, limits, || {
         let answer = match Root::open("/") {
             Ok(root) => unpack::unpack(BufReader::with_capacity(BUFFER, Input), &root, &options)
                 .map_or_else(Answer::of, Answer::Done),

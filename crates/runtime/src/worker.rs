@@ -24,6 +24,7 @@ use kernel::caps::{self, Caps};
 use kernel::fork::{Child, Namespaces, Side};
 use kernel::mount::{self, Attributes, Depth};
 use kernel::rustix::fs::{Mode, OFlags};
+use kernel::rustix::mount::MountAttrFlags;
 use kernel::rustix::process::{
     DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions, set_dumpable_behavior,
     set_parent_process_death_signal, setrlimit, waitpid,
@@ -44,12 +45,21 @@ pub struct Limits {
     pub memory: u64,
 }
 
-/// Runs `work` in a confined process, with the working directory as all that it sees, and gives its exit
+/// The only files of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sees {
+    /// Those of the working directory.
+    WorkingDirectory,
+    /// None.
+    Nothing,
+}
+
+/// Runs `work` in a confined process, with what it `sees` as its root file system, and gives its exit
 /// status. This process must have one thread. `work` finds every descriptor but the first three closed.
 ///
 /// # Errors
 /// A wall could not be put up (and nothing has worked), or the process was ended by a signal.
-pub fn run_confined(limits: Limits, work: impl FnOnce() -> i32) -> Result<i32> {
+pub fn run_confined(sees: Sees, limits: Limits, work: impl FnOnce() -> i32) -> Result<i32> {
     set_parent_process_death_signal(Some(Signal::KILL)).step(|| "follow the parent's end")?;
     let (mut told, tell) = std::io::pipe().map_err(errno).step(|| "make a pipe")?;
     let namespaces = Namespaces::USER
@@ -71,7 +81,7 @@ pub fn run_confined(limits: Limits, work: impl FnOnce() -> i32) -> Result<i32> {
             // The end of the pipe says that the ids are mapped, or that nobody is left who could.
             let mapped = told.read(&mut [0]).map_err(errno).step(|| "wait for the ids");
             kernel::process::serve_alone(|| {
-                let confined = mapped.and_then(|_| confine(limits));
+                let confined = mapped.and_then(|_| confine(sees, limits));
                 confined.map_or_else(|error| complain(&error), |()| work())
             })
         }
@@ -79,9 +89,9 @@ pub fn run_confined(limits: Limits, work: impl FnOnce() -> i32) -> Result<i32> {
 }
 
 /// One line per wall, in the only order that works.
-fn confine(limits: Limits) -> Result<()> {
+fn confine(sees: Sees, limits: Limits) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL)).step(|| "follow the parent's end")?;
-    see_one_directory()?;
+    see_only(sees)?;
     limit(limits)?;
     kernel::rustix::thread::set_no_new_privs(true).step(|| "set no_new_privs")?;
     restrict_files()?;
@@ -118,17 +128,20 @@ fn wait(child: &Child) -> Result<i32> {
     }
 }
 
-fn see_one_directory() -> Result<()> {
+fn see_only(sees: Sees) -> Result<()> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let open = |name: &str| kernel::rustix::fs::open(name, flags, Mode::empty());
     let root = open("/").step(|| "open the root")?;
     let private = Attributes { propagation: mount::PRIVATE, ..Attributes::default() };
     mount::set_attributes(root.as_fd(), &private, Depth::Recursive).step(|| "part with the host's mounts")?;
     let target: OwnedFd = open(".").step(|| "open the directory")?;
-    let tree = mount::clone_tree(target.as_fd(), Path::new(""), Depth::Single)
-        .step(|| "take the directory as a mount")?;
+    let (tree, kept) = match sees {
+        Sees::WorkingDirectory => (mount::clone_tree(target.as_fd(), Path::new(""), Depth::Single), 0),
+        Sees::Nothing => (mount::new_filesystem("tmpfs", &[], MountAttrFlags::empty()), mount::RDONLY),
+    };
+    let tree = tree.step(|| "take the directory as a mount")?;
     let without = mount::NOEXEC | mount::NOSUID | mount::NODEV | mount::NOSYMFOLLOW;
-    let attributes = Attributes { set: without, ..Attributes::default() };
+    let attributes = Attributes { set: without | kept, ..Attributes::default() };
     mount::set_attributes(tree.as_fd(), &attributes, Depth::Single)
         .step(|| "keep programs and links out of use")?;
     mount::attach(tree.as_fd(), target.as_fd()).step(|| "mount the directory")?;

@@ -56,8 +56,8 @@ impl Store {
     pub fn load(&self, stream: impl std::io::Read, progress: OnProgress<'_>) -> Result<Vec<Loaded>> {
         let intake = self.intake()?;
         let stream = Watched { inner: stream, step: "reading", done: 0, told: 0, progress: &mut *progress };
-        let decoder =
-            Decoder::new(stream, Bounds::default()).map_err(|error| Error::refused(error.to_string()))?;
+        let decoder = Decoder::new(stream, Bounds::default(), &*self.unpacker)
+            .map_err(|error| Error::refused(error.to_string()))?;
         let spool = Spool::of_tar(decoder, &intake.directory())?;
         take_in(intake, &spool, progress)
     }

@@ -4,9 +4,13 @@
 //! Nothing is ever handed to a helper program (CVE-2014-9357, CVE-2026-41567), memory is bounded, and
 //! a stream that grows out of all proportion is a bomb (CVE-2017-14992).
 
+use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read};
+use std::rc::Rc;
 
 pub use oci::descriptor::Compression;
+
+use crate::unpack::Unpacker;
 
 /// Bounds on what may come out of a stream.
 #[derive(Debug, Clone, Copy)]
@@ -23,30 +27,41 @@ impl Default for Bounds {
     }
 }
 
+/// A reader of what a zstd stream decompresses to, with a window of at most 2^27 bytes.
+pub fn zstd<'a>(source: impl Read + 'a) -> io::Result<impl Read + 'a> {
+    let mut decoder = zstd::stream::read::Decoder::new(source)?;
+    decoder.window_log_max(LARGEST_WINDOW)?;
+    Ok(decoder)
+}
+
 /// A reader of the plain bytes.
-pub struct Decoder<R: Read> {
-    inner: Inner<R>,
+pub struct Decoder<'a, R: Read> {
+    inner: Inner<'a, R>,
     compression: Compression,
+    /// Bytes read from the source so far.
+    taken: Rc<Cell<u64>>,
     out: u64,
     bounds: Bounds,
 }
 
-enum Inner<R: Read> {
+enum Inner<'a, R: Read> {
     Plain(Counted<R>),
     Gzip(Box<flate2::bufread::MultiGzDecoder<Counted<R>>>),
-    Zstd(Box<zstd::stream::read::Decoder<'static, Counted<R>>>),
+    Zstd(Box<dyn Read + 'a>),
 }
 
-impl<R: Read> std::fmt::Debug for Decoder<R> {
+impl<R: Read> std::fmt::Debug for Decoder<'_, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Decoder").field("compression", &self.compression).field("out", &self.out).finish()
     }
 }
 
-impl<R: Read> Decoder<R> {
-    /// Looks at the first bytes of `source`.
-    pub fn new(source: R, bounds: Bounds) -> io::Result<Self> {
-        let mut source = Counted { inner: BufReader::with_capacity(BUFFER, source), count: 0 };
+impl<'a, R: Read + 'a> Decoder<'a, R> {
+    /// Looks at the first bytes of `source`. zstd is left to `unpacker`.
+    pub fn new(source: R, bounds: Bounds, unpacker: &dyn Unpacker) -> io::Result<Self> {
+        let taken = Rc::new(Cell::new(0));
+        let mut source =
+            Counted { inner: BufReader::with_capacity(BUFFER, source), count: Rc::clone(&taken) };
         let compression = match source.fill_buf()? {
             [0x1f, 0x8b, ..] => Compression::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
@@ -57,13 +72,9 @@ impl<R: Read> Decoder<R> {
         let inner = match compression {
             Compression::Plain => Inner::Plain(source),
             Compression::Gzip => Inner::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(source))),
-            Compression::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(source)?;
-                decoder.window_log_max(LARGEST_WINDOW)?;
-                Inner::Zstd(Box::new(decoder))
-            }
+            Compression::Zstd => Inner::Zstd(unpacker.zstd(Box::new(source))?),
         };
-        Ok(Self { inner, compression, out: 0, bounds })
+        Ok(Self { inner, compression, taken, out: 0, bounds })
     }
 
     /// What the bytes said.
@@ -73,15 +84,11 @@ impl<R: Read> Decoder<R> {
 
     /// Bytes read from the source so far.
     pub fn taken(&self) -> u64 {
-        match &self.inner {
-            Inner::Plain(source) => source.count,
-            Inner::Gzip(decoder) => decoder.get_ref().count,
-            Inner::Zstd(decoder) => decoder.get_ref().count,
-        }
+        self.taken.get()
     }
 }
 
-impl<R: Read> Read for Decoder<R> {
+impl<'a, R: Read + 'a> Read for Decoder<'a, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match &mut self.inner {
             Inner::Plain(source) => source.read(buffer),
@@ -111,13 +118,13 @@ impl<R: Read> Read for Decoder<R> {
 
 struct Counted<R> {
     inner: BufReader<R>,
-    count: u64,
+    count: Rc<Cell<u64>>,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.count += count as u64;
+        self.count.set(self.count.get() + count as u64);
         Ok(count)
     }
 }
@@ -128,7 +135,7 @@ impl<R: Read> BufRead for Counted<R> {
     }
 
     fn consume(&mut self, amount: usize) {
-        self.count += amount as u64;
+        self.count.set(self.count.get() + amount as u64);
         self.inner.consume(amount);
     }
 }
@@ -156,7 +163,7 @@ mod tests {
 
     fn decode(bytes: &[u8]) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();
-        Decoder::new(bytes, Bounds::default())?.read_to_end(&mut out)?;
+        Decoder::new(bytes, Bounds::default(), &crate::unpack::InProcess)?.read_to_end(&mut out)?;
         Ok(out)
     }
 
@@ -193,7 +200,7 @@ mod tests {
     #[test]
     fn a_bomb_stops_early() {
         let bomb = gzip(&vec![0; 80 << 20]);
-        let mut decoder = Decoder::new(&bomb[..], Bounds::default()).unwrap();
+        let mut decoder = Decoder::new(&bomb[..], Bounds::default(), &crate::unpack::InProcess).unwrap();
         let error = io::copy(&mut decoder, &mut io::sink()).unwrap_err();
         assert!(error.to_string().contains("bomb"), "{error}");
         assert!(decoder.out < FREE + (1 << 20));

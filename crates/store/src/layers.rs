@@ -146,9 +146,10 @@ impl Store {
     }
 
     /// The plain bytes of a layer, digested as they are read.
-    fn begin<R: Read>(&self, stream: R, promise: Promise<'_>, label: &str) -> Result<Plain<R>> {
+    fn begin<'a, R: Read + 'a>(&self, stream: R, promise: Promise<'_>, label: &str) -> Result<Plain<'a, R>> {
         let failed = |error| self.refused(label, error);
-        let decoder = Decoder::new(stream, Bounds::default()).map_err(|error| failed(io_error(error)))?;
+        let decoder = Decoder::new(stream, Bounds::default(), &*self.unpacker)
+            .map_err(|error| failed(io_error(error)))?;
         check_compression(promise.compression, decoder.compression()).map_err(failed)?;
         let algorithm = promise.diff_id.map_or(Algorithm::Sha256, Digest::algorithm);
         // A plain tar whose own digest is the diff-id was checked already.
@@ -178,7 +179,12 @@ impl Store {
     }
 
     /// The digest of the whole stream, which must be the promised one.
-    fn end<R: Read>(&self, mut stream: Plain<R>, promise: Promise<'_>, label: &str) -> Result<Digest> {
+    fn end<'a, R: Read + 'a>(
+        &self,
+        mut stream: Plain<'a, R>,
+        promise: Promise<'_>,
+        label: &str,
+    ) -> Result<Digest> {
         // The reader stops at the end it believes in; the digest is that of the whole stream.
         copy(&mut stream, &mut io::sink()).map_err(|error| self.refused(label, io_error(error)))?;
         let diff_id = match (stream.hasher, promise.diff_id) {
@@ -239,13 +245,13 @@ fn is_taken(error: &io::Error) -> bool {
 }
 
 /// The plain bytes of a layer, digested as they pass.
-struct Plain<R: Read> {
-    inner: Decoder<R>,
+struct Plain<'a, R: Read> {
+    inner: Decoder<'a, R>,
     /// Nothing where the digest is known.
     hasher: Option<Hasher>,
 }
 
-impl<R: Read> Read for Plain<R> {
+impl<'a, R: Read + 'a> Read for Plain<'a, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         if let Some(hasher) = &mut self.hasher {

@@ -126,7 +126,7 @@ pub(crate) fn sweep(root: &Path) -> Result<Vec<Abandoned>> {
     let alone = doorway(&parent)?;
     let mut abandoned = Vec::new();
     for name in names {
-        if let Some(lock) = take(&parent, &name)? {
+        if let Some(lock) = take_left(&parent, &name)? {
             abandoned.push(Abandoned { parent: parent.clone(), name, _lock: lock });
         }
     }
@@ -168,15 +168,33 @@ fn doorway(parent: &Path) -> Result<File> {
     Ok(door)
 }
 
-/// The lock of a work, or nothing when somebody has it.
+/// The lock of a work whose name was read; nothing when somebody has it, or came to an end since then:
+/// making it again would leave it there.
+fn take_left(parent: &Path, name: &str) -> Result<Option<File>> {
+    let path = parent.join(lock_name(name));
+    match File::options().write(true).open(&path) {
+        Ok(file) => lock(file, &path),
+        // The directory goes before its lock, so this one never had any.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && parent.join(name).exists() => {
+            take(parent, name)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("open a staging lock", &path, error)),
+    }
+}
+
+/// The lock of a work, made if need be, or nothing when somebody has it.
 fn take(parent: &Path, name: &str) -> Result<Option<File>> {
     let path = parent.join(lock_name(name));
     let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|error| Error::io("make a staging lock", &path, error))?;
+    lock(file.map_err(|error| Error::io("make a staging lock", &path, error))?, &path)
+}
+
+fn lock(file: File, path: &Path) -> Result<Option<File>> {
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
         Err(kernel::Errno::WOULDBLOCK) => Ok(None),
-        Err(errno) => Err(Error::io("take a staging lock", &path, errno.into())),
+        Err(errno) => Err(Error::io("take a staging lock", path, errno.into())),
     }
 }
 

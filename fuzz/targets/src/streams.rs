@@ -5,6 +5,7 @@ use std::io::Read;
 
 use store::decode::{Bounds, Decoder};
 use store::tar::{Kind, Reader};
+use store::unpack::InProcess;
 
 /// A whole tar stream.
 pub(crate) fn tar(bytes: &[u8]) {
@@ -25,7 +26,7 @@ pub(crate) fn pax(records: &[u8]) {
 /// A stream that may be compressed.
 pub(crate) fn decode(bytes: &[u8]) {
     let bounds = Bounds { most: MOST, ratio: 50 };
-    let Ok(mut decoder) = Decoder::new(bytes, bounds) else { return };
+    let Ok(mut decoder) = Decoder::new(bytes, bounds, &InProcess) else { return };
     let (mut out, mut buffer) = (0u64, [0; 4096]);
     while let Ok(count @ 1..) = decoder.read(&mut buffer) {
         out += count as u64;

@@ -109,6 +109,10 @@ pub trait Unpacker: Send + Sync + std::fmt::Debug {
         alive: BorrowedFd<'_>,
         options: &Options,
     ) -> Result<Unpacked, Error>;
+
+    /// A reader of what the zstd stream `source` decompresses to, as [`crate::decode::zstd`] gives one: that
+    /// is a library in C.
+    fn zstd<'a>(&self, source: Box<dyn Read + 'a>) -> std::io::Result<Box<dyn Read + 'a>>;
 }
 
 /// Unpacks in this process, with all its rights: for tests and fuzzing.
@@ -124,6 +128,10 @@ impl Unpacker for InProcess {
         options: &Options,
     ) -> Result<Unpacked, Error> {
         unpack(stream, target, options)
+    }
+
+    fn zstd<'a>(&self, source: Box<dyn Read + 'a>) -> std::io::Result<Box<dyn Read + 'a>> {
+        Ok(Box::new(crate::decode::zstd(source)?))
     }
 }
 
