@@ -63,8 +63,8 @@ fn a_process_that_an_archive_took_over_reaches_nothing() {
 }
 
 fn child_of(starter: u32) -> u32 {
-    let children = std::fs::read_to_string(format!("/proc/{starter}/task/{starter}/children")).unwrap();
-    children.trim().parse().unwrap()
+    let [child] = children_of(starter)[..] else { panic!("not one child") };
+    child
 }
 
 /// The same process from outside: the walls that an attempt cannot tell apart.
@@ -95,20 +95,34 @@ fn walls_of(starter: u32) {
     }
 }
 
-/// That it is this process that unpacks: a load is stopped in the middle of a layer, and looked at.
+/// That it is such processes that unpack and decompress zstd: a load is stopped in the middle of a layer,
+/// and looked at.
 #[test]
 fn layers_are_unpacked_behind_these_walls() {
-    let sandbox = Sandbox::new();
-    let (read, mut write) = std::io::pipe().unwrap();
-    let mut command = Command::new(tests::binary());
-    command
-        .args(["import", "-", "slow"])
-        .env("BULKHEAD_ROOT", sandbox.root())
-        .stdin(read)
-        .stdout(Stdio::null());
-    let mut started = command.stderr(Stdio::null()).spawn().unwrap();
-    // The head of a file whose content never comes.
-    let mut head = [0u8; 512];
+    for (compressed, helpers) in [(false, 1), (true, 2)] {
+        let sandbox = Sandbox::new();
+        let (read, mut write) = std::io::pipe().unwrap();
+        let mut command = Command::new(tests::binary());
+        command.args(["import", "-", "slow"]).env("BULKHEAD_ROOT", sandbox.root());
+        command.stdin(read).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut started = command.spawn().unwrap();
+        let beginning = beginning();
+        let sent = if compressed { zstd::encode_all(&beginning[..], 1).unwrap() } else { beginning };
+        std::io::Write::write_all(&mut write, &sent).unwrap();
+        let found = tests::eventually("the processes that unpack", || {
+            let found: Vec<u32> =
+                children_of(started.id()).into_iter().filter(|helper| filtered(*helper)).collect();
+            (found.len() == helpers).then_some(found)
+        });
+        found.into_iter().for_each(walls_of);
+        drop(write);
+        assert_eq!(started.wait().unwrap().code(), Some(1));
+    }
+}
+
+/// The head of a file of 2 MiB and half of its content.
+fn beginning() -> Vec<u8> {
+    let mut head = vec![0u8; 512];
     head[..4].copy_from_slice(b"file");
     for (at, text) in [(100, "0000644\0"), (124, "00010000000\0"), (136, "00000000000\0"), (156, "0")] {
         head[at..at + text.len()].copy_from_slice(text.as_bytes());
@@ -116,18 +130,27 @@ fn layers_are_unpacked_behind_these_walls() {
     head[148..156].fill(b' ');
     let sum: u32 = head.iter().map(|byte| u32::from(*byte)).sum();
     head[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
-    std::io::Write::write_all(&mut write, &head).unwrap();
-    std::io::Write::write_all(&mut write, &vec![b'x'; 1 << 20]).unwrap();
-    let helper = tests::eventually("the process that unpacks", || {
-        let children = |process: u32| {
-            std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default()
-        };
-        let helper: u32 = children(started.id()).split_whitespace().next()?.parse().ok()?;
-        let worker: u32 = children(helper).trim().parse().ok()?;
-        let status = std::fs::read_to_string(format!("/proc/{worker}/status")).ok()?;
-        status.lines().any(|line| line == "Seccomp:\t2").then_some(helper)
-    });
-    walls_of(helper);
-    drop(write);
-    assert_eq!(started.wait().unwrap().code(), Some(1));
+    // Not to be compressed away: what is sent has to fill the pipes.
+    let mut state = 1u32;
+    head.extend(
+        std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        })
+        .take(1 << 20),
+    );
+    head
+}
+
+fn children_of(process: u32) -> Vec<u32> {
+    let path = format!("/proc/{process}/task/{process}/children");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// Whether the child of `helper` is behind its walls by now.
+fn filtered(helper: u32) -> bool {
+    let [worker] = children_of(helper)[..] else { return false };
+    let status = std::fs::read_to_string(format!("/proc/{worker}/status")).unwrap_or_default();
+    status.lines().any(|line| line == "Seccomp:\t2")
 }
