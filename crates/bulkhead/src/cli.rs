@@ -17,8 +17,7 @@ use crate::failure::Failure;
 use crate::flags::switch;
 use crate::global::Global;
 use crate::palette::{self, Palette, When};
-use crate::{completions, copy, drill, history, images, import, inspect, load, login, logout};
-use crate::{man, manifest, output, ps, pull, push, registry, rm, rmi, run, save, tag, usage, walls};
+use crate::{completions, copy, cp, diff, drill, export, history, images, import, inspect, load, login, logout, man, manifest, output, ps, pull, push, registry, rm, rmi, run, save, tag, usage, walls};
 
 /// Run containers behind walls that stand unless you take them down
 #[derive(Debug, Parser)]
@@ -59,6 +58,9 @@ enum Verb {
     Registry(registry::Flags),
     Ps(ps::Flags),
     Rm(rm::Flags),
+    Diff(diff::Flags),
+    Cp(cp::Flags),
+    Export(export::Flags),
     Walls(walls::Flags),
     Drill(Box<drill::Flags>),
     Completions(completions::Flags),
@@ -89,6 +91,9 @@ impl CommandLine {
             Verb::Registry(flags) => registry::call(&flags),
             Verb::Ps(flags) => ps::call(&flags, global),
             Verb::Rm(flags) => rm::call(&flags, global),
+            Verb::Diff(flags) => diff::call(&flags, global),
+            Verb::Cp(flags) => cp::call(&flags, global),
+            Verb::Export(flags) => export::call(&flags, global),
             Verb::Walls(flags) => walls::call(&flags, global),
             Verb::Drill(flags) => drill::call(*flags, global),
             Verb::Completions(flags) => completions::call(&flags),

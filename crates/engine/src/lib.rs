@@ -11,6 +11,7 @@ mod containers;
 mod directory;
 mod drill;
 pub mod error;
+pub mod files;
 mod filter;
 mod flow;
 mod images;

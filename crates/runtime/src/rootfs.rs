@@ -7,6 +7,7 @@
 //! container's mountinfo shows no path of the host.
 
 mod named;
+mod opened;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -17,6 +18,8 @@ use kernel::rustix::mount::MountAttrFlags;
 
 use crate::error::{Error, Result, Step};
 use crate::spec::{Durability, Marks, Root, Wall};
+
+pub use opened::{Purpose, open};
 
 /// The writable layer's two directories, owned by `owner`, made before anything is mounted.
 pub(crate) fn make_writable(root: &Root, owner: (u32, u32)) -> Result<()> {
@@ -61,15 +64,15 @@ pub(crate) fn mount(root: &Root, id_map: Option<BorrowedFd<'_>>) -> Result<Joine
 }
 
 fn join(root: &Root, layers: &[OwnedFd], writable: &OwnedFd) -> Result<OwnedFd> {
-    match by_descriptor(root, layers, writable) {
+    match by_descriptor(root, layers, Some(writable)) {
         // Before Linux 6.5 overlayfs knew no option of that kind, before 6.13 it took no descriptor of a mount.
         Err(Error::Step { source, .. })
             if matches!(source.errno, kernel::Errno::OPNOTSUPP | kernel::Errno::BADF) =>
         {
-            named::join(root, layers)
+            named::join(root, layers, named::Top::Writable)
         }
         // Between them some had another name for it; a later one may mean something else.
-        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::INVAL => named::join(root, layers)
+        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::INVAL => named::join(root, layers, named::Top::Writable)
             .map_err(|error| Error::Child {
                 step: "join the image's layers".into(),
                 cause: format!("by descriptor: {source}; by name: {error}"),
@@ -78,13 +81,15 @@ fn join(root: &Root, layers: &[OwnedFd], writable: &OwnedFd) -> Result<OwnedFd> 
     }
 }
 
-fn by_descriptor(root: &Root, layers: &[OwnedFd], writable: &OwnedFd) -> Result<OwnedFd> {
-    let upper = beneath(writable, UPPER)?;
-    let work = beneath(writable, WORK)?;
+/// Without `writable` the layers alone, for reading.
+fn by_descriptor(root: &Root, layers: &[OwnedFd], writable: Option<&OwnedFd>) -> Result<OwnedFd> {
+    let writable = writable.map(|dir| Ok::<_, Error>((beneath(dir, UPPER)?, beneath(dir, WORK)?))).transpose()?;
     let mut options: Vec<FsOption<'_>> =
         layers.iter().map(|layer| FsOption::Fd("lowerdir+", layer.as_fd())).collect();
-    options.push(FsOption::Fd("upperdir", upper.as_fd()));
-    options.push(FsOption::Fd("workdir", work.as_fd()));
+    if let Some((upper, work)) = &writable {
+        options.push(FsOption::Fd("upperdir", upper.as_fd()));
+        options.push(FsOption::Fd("workdir", work.as_fd()));
+    }
     overlay(root, options)
 }
 

@@ -27,6 +27,8 @@ mod images;
 mod import;
 mod intake;
 mod layers;
+pub mod pack;
+pub mod receive;
 mod save;
 mod staging;
 pub mod tar;

@@ -30,13 +30,22 @@ use super::{UPPER, WORK};
 use crate::error::{Error, Result, Step};
 use crate::spec::{Durability, Marks, Root, Wall};
 
+/// What lies on top of the layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Top {
+    /// The container's writable layer.
+    Writable,
+    /// Nothing: the first layer is the top, and all is for reading.
+    Layer,
+}
+
 /// Joins `layers`, the topmost first.
-pub(super) fn join(root: &Root, layers: &[OwnedFd]) -> Result<OwnedFd> {
+pub(super) fn join(root: &Root, layers: &[OwnedFd], top: Top) -> Result<OwnedFd> {
     let step = || "start the helper that joins the layers";
     let (ours, theirs) = kernel::socket::pair().step(step)?;
     let Some(helper) = kernel::fork::fork().step(step)? else {
         drop(ours);
-        kernel::process::exit_now(i32::from(answer(theirs.as_fd(), mount(root, layers)).is_err()));
+        kernel::process::exit_now(i32::from(answer(theirs.as_fd(), mount(root, layers, top)).is_err()));
     };
     drop(theirs);
     let mut said = [0; 1024];
@@ -62,7 +71,7 @@ fn answer(socket: BorrowedFd<'_>, joined: Result<OwnedFd>) -> kernel::Result<()>
 }
 
 /// In the helper.
-fn mount(root: &Root, layers: &[OwnedFd]) -> Result<OwnedFd> {
+fn mount(root: &Root, layers: &[OwnedFd], top: Top) -> Result<OwnedFd> {
     kernel::fork::unshare(Namespaces::MOUNT).step(|| "enter a mount namespace")?;
     let private = Attributes { propagation: mount::PRIVATE, ..Attributes::default() };
     mount::set_attributes(open("/")?.as_fd(), &private, Depth::Recursive)
@@ -80,7 +89,7 @@ fn mount(root: &Root, layers: &[OwnedFd]) -> Result<OwnedFd> {
         mount::attach(layer.as_fd(), open(&name)?.as_fd()).step(|| format!("name the layer {index}"))?;
         lower.push(name);
     }
-    let options = options(root, &lower.join(":"));
+    let options = options(root, &lower.join(":"), top);
     let flags = match root.flags {
         Wall::Up(()) => MountFlags::NOSUID | MountFlags::NODEV,
         Wall::Down(_) => MountFlags::empty(),
@@ -91,8 +100,11 @@ fn mount(root: &Root, layers: &[OwnedFd]) -> Result<OwnedFd> {
     mount::clone_tree(CWD, Path::new(JOINED), Depth::Single).step(|| "take the root file system out")
 }
 
-fn options(root: &Root, lower: &str) -> String {
-    let mut options = format!("lowerdir={lower},upperdir={UPPER},workdir={WORK}");
+fn options(root: &Root, lower: &str, top: Top) -> String {
+    let mut options = match top {
+        Top::Writable => format!("lowerdir={lower},upperdir={UPPER},workdir={WORK}"),
+        Top::Layer => format!("lowerdir={lower}"),
+    };
     if root.durability == Durability::Volatile {
         options.push_str(",volatile");
     }

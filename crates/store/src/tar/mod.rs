@@ -9,6 +9,7 @@
 
 mod header;
 mod pax;
+pub mod stream;
 pub mod write;
 
 use std::io::{self, Read};
