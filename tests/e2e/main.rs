@@ -8,6 +8,7 @@ mod cgroups;
 mod crash;
 mod drill;
 mod drill_page;
+mod files;
 mod images;
 mod images_crash;
 mod login;

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::flags::switch;
 use crate::global::Global;
 use crate::palette::{self, Palette, When};
-use crate::{completions, copy, cp, diff, drill, export, history, images, import, inspect, load, login, logout, man, manifest, output, ps, pull, push, registry, rm, rmi, run, save, tag, usage, walls};
+use crate::{commit, completions, copy, cp, diff, drill, export, history, images, import, inspect, load, login, logout, man, manifest, output, ps, pull, push, registry, rm, rmi, run, save, tag, usage, walls};
 
 /// Run containers behind walls that stand unless you take them down
 #[derive(Debug, Parser)]
@@ -61,6 +61,7 @@ enum Verb {
     Diff(diff::Flags),
     Cp(cp::Flags),
     Export(export::Flags),
+    Commit(commit::Flags),
     Walls(walls::Flags),
     Drill(Box<drill::Flags>),
     Completions(completions::Flags),
@@ -94,6 +95,7 @@ impl CommandLine {
             Verb::Diff(flags) => diff::call(&flags, global),
             Verb::Cp(flags) => cp::call(&flags, global),
             Verb::Export(flags) => export::call(&flags, global),
+            Verb::Commit(flags) => commit::call(&flags, global),
             Verb::Walls(flags) => walls::call(&flags, global),
             Verb::Drill(flags) => drill::call(*flags, global),
             Verb::Completions(flags) => completions::call(&flags),

@@ -8,6 +8,7 @@
 
 mod access;
 mod cli;
+mod commit;
 mod completions;
 mod copy;
 mod cp;

@@ -7,14 +7,14 @@
 //! runs). Nothing of it is executed or loaded, and no name of its is looked up on the host (CVE-2018-15664,
 //! CVE-2019-14271).
 
-
+mod commit;
 mod copy;
 mod diff;
 mod ends;
 mod export;
 mod reach;
 
-
+pub use commit::CommitRequest;
 pub use copy::{Copied, CopyRequest, Direction, Owners, SourceLinks};
 pub use diff::{Change, Changed};
 pub use reach::Reached;

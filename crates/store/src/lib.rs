@@ -19,6 +19,7 @@
 mod archive;
 mod blobs;
 mod changes;
+pub mod commit;
 mod database;
 pub mod decode;
 mod embedded;

@@ -94,7 +94,7 @@ impl Engine {
             Direction::Pack(sink) => copy.pack(sink),
         }
         .map_err(|error| Error::Invalid {
-            what: format!("{}:{}", request.container, request.inside.display()),
+            what: "not everything was copied".into(),
             reason: error.to_string(),
         })
     }

@@ -14,6 +14,7 @@ use kernel::rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fgetxattr, stata
 use kernel::{Errno, Root};
 use store::pack::names;
 
+use super::reach::is_mount_point;
 use crate::Engine;
 use crate::error::Result;
 
@@ -85,6 +86,9 @@ impl Differ {
                 continue;
             }
             let before = Before::find(lower, name)?;
+            if before.stat.is_none() && is_ours(&path, &stat) {
+                continue;
+            }
             let kind = match &before.stat {
                 None => Some(Changed::Added),
                 Some(old) => self.differs(&stat, old).then_some(Changed::Modified),
@@ -208,6 +212,13 @@ fn readable(parent: BorrowedFd<'_>, name: &OsStr) -> std::io::Result<OwnedFd> {
 
 fn is_directory(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+}
+
+/// In the words of [`is_mount_point`].
+fn is_ours(path: &[u8], stat: &Stat) -> bool {
+    let slash: &[u8] = if is_directory(stat) { b"/" } else { b"" };
+    let size = if is_directory(stat) { 0 } else { u64::try_from(stat.st_size).unwrap_or(0) };
+    is_mount_point(&[&path[1..], slash].concat(), size)
 }
 
 /// overlayfs.rst, "whiteouts and opaque directories".

@@ -99,6 +99,12 @@ impl Engine {
     }
 }
 
+/// Whether `path`, without a slash before it, is one of the empty files and directories that the engine itself put where
+/// it mounts something in every container. Docker keeps them in a layer of their own.
+pub(super) fn is_mount_point(path: &[u8], size: u64) -> bool {
+    size == 0 && MOUNT_POINTS.contains(&path)
+}
+
 impl Reached {
     /// The root, if it is that of `subject`.
     pub(super) fn root_of(self, subject: &Subject) -> Option<Root> {
@@ -117,3 +123,6 @@ impl Subject {
         Error::Invalid { what: format!("could not {step} {}", self.record.name), reason: error.to_string() }
     }
 }
+
+const MOUNT_POINTS: [&[u8]; 7] =
+    [b"etc/hostname", b"etc/hosts", b"etc/resolv.conf", b"dev/", b"proc/", b"sys/", b"dev/console"];
