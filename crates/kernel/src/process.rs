@@ -212,6 +212,25 @@ pub fn default_signals() {
     }
 }
 
+/// Makes files as user and group `owner` from here on (setfsuid(2)), with the capabilities of this thread
+/// unchanged. A file system that was mounted in a user namespace takes no file of an id that is not mapped there.
+///
+/// Errors with EPERM when this thread may not.
+pub fn make_files_as(owner: u32) -> Result<()> {
+    let kept = crate::caps::permitted()?;
+    // SAFETY: both take a number; a second call with an impossible one changes nothing and tells the current.
+    let now = unsafe {
+        libc::setfsgid(owner);
+        libc::setfsuid(owner);
+        (libc::setfsgid(u32::MAX), libc::setfsuid(u32::MAX))
+    };
+    if [now.0, now.1].iter().any(|id| id.cast_unsigned() != owner) {
+        return Err(Error::new(format!("setfsuid({owner})"), Errno::PERM));
+    }
+    // Leaving 0 took the capabilities about files out of the effective set (capabilities(7)).
+    crate::caps::set_exactly(kept)
+}
+
 /// Ends this process at once: no destructors, no buffers, no handlers (_exit(2)). For the child
 /// half of a fork, whose copies of the parent's buffers must not be written twice.
 pub fn exit_now(code: i32) -> ! {

@@ -72,18 +72,20 @@ fn join(root: &Root, layers: &[OwnedFd], writable: &OwnedFd) -> Result<OwnedFd> 
             named::join(root, layers, named::Top::Writable)
         }
         // Between them some had another name for it; a later one may mean something else.
-        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::INVAL => named::join(root, layers, named::Top::Writable)
-            .map_err(|error| Error::Child {
+        Err(Error::Step { source, .. }) if source.errno == kernel::Errno::INVAL => {
+            named::join(root, layers, named::Top::Writable).map_err(|error| Error::Child {
                 step: "join the image's layers".into(),
                 cause: format!("by descriptor: {source}; by name: {error}"),
-            }),
+            })
+        }
         other => other,
     }
 }
 
 /// Without `writable` the layers alone, for reading.
 fn by_descriptor(root: &Root, layers: &[OwnedFd], writable: Option<&OwnedFd>) -> Result<OwnedFd> {
-    let writable = writable.map(|dir| Ok::<_, Error>((beneath(dir, UPPER)?, beneath(dir, WORK)?))).transpose()?;
+    let writable =
+        writable.map(|dir| Ok::<_, Error>((beneath(dir, UPPER)?, beneath(dir, WORK)?))).transpose()?;
     let mut options: Vec<FsOption<'_>> =
         layers.iter().map(|layer| FsOption::Fd("lowerdir+", layer.as_fd())).collect();
     if let Some((upper, work)) = &writable {

@@ -47,12 +47,14 @@ impl Store {
         let mut staging = Staging::make(&self.root)?;
         let spool = staging.path().join("layer.tar");
         let failed = |error| Error::io("write the new layer", &spool, error);
-        let mut file = File::options().read(true).write(true).create_new(true).open(&spool).map_err(failed)?;
+        let mut file =
+            File::options().read(true).write(true).create_new(true).open(&spool).map_err(failed)?;
         let mut buffered = BufWriter::new(&file);
         write(&mut buffered).and_then(|()| buffered.flush()).map_err(failed)?;
         drop(buffered);
         file.rewind().map_err(failed)?;
-        let fresh = self.unpack_layer(BufReader::new(file), Promise::default(), "of the container", &staging)?;
+        let fresh =
+            self.unpack_layer(BufReader::new(file), Promise::default(), "of the container", &staging)?;
         let mut config = base.config.clone();
         config.created = Some(date::format(commit.created));
         config.config = commit.process.clone();

@@ -59,7 +59,13 @@ pub enum Attributes {
 ///
 /// # Errors
 /// Those of `take`, and what keeps a file from being read, with its name.
-pub fn pack(parent: BorrowedFd<'_>, name: &Path, top: &[u8], options: Options, take: Take<'_>) -> io::Result<()> {
+pub fn pack(
+    parent: BorrowedFd<'_>,
+    name: &Path,
+    top: &[u8],
+    options: Options,
+    take: Take<'_>,
+) -> io::Result<()> {
     let mut packer = Packer { options, take, links: HashMap::new() };
     let file = open(parent, name.as_os_str())?;
     packer.file(parent, name.as_os_str(), &file, top, 0)
@@ -114,7 +120,8 @@ impl Packer<'_> {
             return Err(io::Error::other(format!("{} lies below {DEEPEST} directories", quoted(path))));
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
-        let opened = open_in(file.as_fd(), Path::new("."), flags, Mode::empty(), Links::Refuse).map_err(of(path))?;
+        let opened =
+            open_in(file.as_fd(), Path::new("."), flags, Mode::empty(), Links::Refuse).map_err(of(path))?;
         let attributes = self.attributes(opened.as_fd(), path)?;
         if !path.is_empty() {
             let mut entry = self.entry([path, b"/"].concat(), Kind::Directory, stat);
@@ -147,7 +154,8 @@ impl Packer<'_> {
             return (self.take)(&entry, &mut io::empty());
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
-        let opened = open_in(parent, Path::new(name), flags, Mode::empty(), Links::Refuse).map_err(of(path))?;
+        let opened =
+            open_in(parent, Path::new(name), flags, Mode::empty(), Links::Refuse).map_err(of(path))?;
         let now = fstat(&opened)?;
         if (now.st_dev, now.st_ino) != (stat.st_dev, stat.st_ino) {
             return Err(io::Error::other(format!("{} was replaced while it was read", quoted(path))));
@@ -322,6 +330,14 @@ const NOBODY: u32 = 65_534;
 const DEEPEST: usize = 400;
 /// proc, sysfs, cgroup, cgroup2, devpts, mqueue, securityfs, debugfs, tracefs, bpf (statfs(2)).
 const MADE_UP: [u64; 10] = [
-    0x9fa0, 0x6265_6572, 0x0027_e0eb, 0x6367_7270, 0x1cd1, 0x1980_0202, 0x7363_6673, 0x6462_6720, 0x7472_6163,
+    0x9fa0,
+    0x6265_6572,
+    0x0027_e0eb,
+    0x6367_7270,
+    0x1cd1,
+    0x1980_0202,
+    0x7363_6673,
+    0x6462_6720,
+    0x7472_6163,
     0xcafe_4a11,
 ];

@@ -83,9 +83,8 @@ impl<'a> Receiver<'a> {
     /// A name that leaves the directory, a file in the place of a directory or the other way round, and
     /// what keeps the file from being made; all name it.
     pub fn take(&mut self, entry: &Entry, data: &mut dyn Read) -> io::Result<()> {
-        self.make(entry, data).map_err(|error| {
-            io::Error::new(error.kind(), format!("{}: {error}", quoted(&entry.path)))
-        })
+        self.make(entry, data)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", quoted(&entry.path))))
     }
 
     /// Gives the directories their owners, modes and times.
@@ -223,7 +222,10 @@ impl<'a> Receiver<'a> {
             Owners::Kept { first, count } => {
                 let id = |id: u32| (id < count).then(|| first.checked_add(id)).flatten();
                 id(entry.uid).zip(id(entry.gid)).ok_or_else(|| {
-                    refused(&format!("its owner {}:{} lies outside the container's ids", entry.uid, entry.gid))
+                    refused(&format!(
+                        "its owner {}:{} lies outside the container's ids",
+                        entry.uid, entry.gid
+                    ))
                 })?
             }
         };

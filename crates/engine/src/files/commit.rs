@@ -52,16 +52,17 @@ impl Engine {
         };
         let upper = subject.upper()?;
         let options = Options { ids: subject.ids, tree: Tree::Upper, attributes: Attributes::All };
-        let id = self.store.commit(&subject.image, request.reference.as_deref(), &commit, |sink| {
-            let mut archive = Archive::new(sink);
-            pack::pack(upper.as_fd(), Path::new("."), b"", options, &mut |entry, data| {
-                match is_mount_point(&entry.path, entry.size) {
-                    true => Ok(()),
-                    false => archive.append(entry, data),
-                }
+        let id =
+            self.store.commit(&subject.image, request.reference.as_deref(), &commit, |sink| {
+                let mut archive = Archive::new(sink);
+                pack::pack(upper.as_fd(), Path::new("."), b"", options, &mut |entry, data| {
+                    match is_mount_point(&entry.path, entry.size) {
+                        true => Ok(()),
+                        false => archive.append(entry, data),
+                    }
+                })?;
+                archive.finish().map(drop)
             })?;
-            archive.finish().map(drop)
-        })?;
         Ok(id.to_string())
     }
 }

@@ -15,9 +15,10 @@ use store::tar::stream::Archive;
 
 use super::ends::{self, Destination, Shape, Source};
 use super::reach::{Reached, Subject};
+use crate::Engine;
 use crate::directory::Home;
 use crate::error::{Context, Error, Result};
-use crate::Engine;
+use crate::standing::Standing;
 
 pub use super::ends::SourceLinks;
 
@@ -85,6 +86,9 @@ impl Engine {
             Some(root) => (root, None),
             None => self.ended(&subject, purpose)?,
         };
+        if purpose == Purpose::Writing && self.standing == Standing::Root {
+            kernel::process::make_files_as(subject.ids.0).told("make files as the container's root")?;
+        }
         let copy = Copy { request, root: &root, ids: subject.ids };
         let host = Root::open("/").told("open the root directory")?;
         match direction {
@@ -168,10 +172,16 @@ impl Copy<'_> {
         };
         let mut archive = Archive::new(sink);
         let mut copied = Copied::default();
-        pack::pack(source.parent.as_fd(), Path::new(&source.name), top, options(self.ids), &mut |entry, data| {
-            copied.bytes += entry.size;
-            archive.append(entry, data)
-        })?;
+        pack::pack(
+            source.parent.as_fd(),
+            Path::new(&source.name),
+            top,
+            options(self.ids),
+            &mut |entry, data| {
+                copied.bytes += entry.size;
+                archive.append(entry, data)
+            },
+        )?;
         archive.finish()?;
         Ok(copied)
     }

@@ -48,7 +48,9 @@ impl Engine {
         let lower = lower.map_err(|error| failed(&error.errno.into()))?;
         let lower: Vec<BorrowedFd<'_>> = lower.iter().map(AsFd::as_fd).collect();
         let upper = readable(upper.as_fd(), OsStr::new(".")).map_err(|error| failed(&error))?;
-        differ.directory(upper.as_fd(), &lower, b"", Below { depth: 0, image: Image::Shows }).map_err(|error| failed(&error))?;
+        differ
+            .directory(upper.as_fd(), &lower, b"", Below { depth: 0, image: Image::Shows })
+            .map_err(|error| failed(&error))?;
         differ.changes.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(differ.changes)
     }
@@ -143,12 +145,14 @@ impl Differ {
 
     /// As Docker has it: a directory's own time and size tell nothing.
     fn differs(&self, now: &Stat, old: &Stat) -> bool {
-        let owner = |stat: &Stat, first: u32| (stat.st_uid.wrapping_sub(first), stat.st_gid.wrapping_sub(first));
+        let owner =
+            |stat: &Stat, first: u32| (stat.st_uid.wrapping_sub(first), stat.st_gid.wrapping_sub(first));
         now.st_mode != old.st_mode
             || owner(now, self.first) != owner(old, 0)
             || now.st_rdev != old.st_rdev
             || !is_directory(now)
-                && (now.st_size, now.st_mtime, now.st_mtime_nsec) != (old.st_size, old.st_mtime, old.st_mtime_nsec)
+                && (now.st_size, now.st_mtime, now.st_mtime_nsec)
+                    != (old.st_size, old.st_mtime, old.st_mtime_nsec)
     }
 
     fn note(&mut self, path: Vec<u8>, kind: Changed) {

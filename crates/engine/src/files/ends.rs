@@ -60,7 +60,8 @@ pub(super) fn source(root: &Root, path: &Path, links: SourceLinks) -> io::Result
     let place = asked.path;
     let base = place.file_name().map_or_else(Vec::new, |name| name.as_bytes().to_vec());
     // The root itself has no name that a copy could have.
-    let shape = if asked.end == End::Contents || base.is_empty() { Shape::Contents } else { Shape::Directory };
+    let shape =
+        if asked.end == End::Contents || base.is_empty() { Shape::Contents } else { Shape::Directory };
     Ok(Source { parent: directory(root, &place)?, name: ".".into(), base, shape })
 }
 

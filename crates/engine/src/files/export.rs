@@ -26,7 +26,9 @@ impl Engine {
         let packed = pack::pack(root.as_fd(), Path::new("."), b"", options, &mut |entry, data| {
             archive.append(entry, data)
         });
-        packed.and_then(|()| archive.finish()).map_err(|error| subject.failed("export the files of", &error))?;
+        packed
+            .and_then(|()| archive.finish())
+            .map_err(|error| subject.failed("export the files of", &error))?;
         Ok(())
     }
 }

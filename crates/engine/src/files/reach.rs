@@ -71,7 +71,8 @@ impl Engine {
 
     /// overlayfs' workshop belongs to the container's root, who cannot give it away like the root directory.
     fn ids(&self, directory: &std::path::Path) -> Result<(u32, u32)> {
-        let first = std::fs::symlink_metadata(directory.join(WORK)).told("look at the container's ids")?.uid();
+        let first =
+            std::fs::symlink_metadata(directory.join(WORK)).told("look at the container's ids")?.uid();
         Ok(match self.standing {
             Standing::Root if first == 0 => (0, u32::MAX),
             Standing::Root => (first, prepare::RANGE),

@@ -87,7 +87,8 @@ fn map(pid: i32, ids: IdRange) -> Result<()> {
     let step = || "map the container's ids";
     for file in ["uid_map", "gid_map"] {
         let path = format!("/proc/{pid}/{file}");
-        let file = kernel::rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).step(step)?;
+        let file =
+            kernel::rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).step(step)?;
         kernel::rustix::io::write(&file, format!("0 {} {}\n", ids.first, ids.count).as_bytes()).step(step)?;
     }
     Ok(())

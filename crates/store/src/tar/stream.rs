@@ -211,7 +211,10 @@ mod tests {
             Entry { link: long.clone(), ..entry("ü".as_bytes(), Kind::HardLink) },
             Entry { link: b"x".repeat(101), ..entry(b"s", Kind::SymLink) },
             Entry { device: (5, 1), ..entry(b"c", Kind::CharDevice) },
-            Entry { xattrs: vec![(b"user.x".to_vec(), vec![0, b'\n', 255])], ..entry(b"x/", Kind::Directory) },
+            Entry {
+                xattrs: vec![(b"user.x".to_vec(), vec![0, b'\n', 255])],
+                ..entry(b"x/", Kind::Directory)
+            },
         ];
         for mtime in [(1, 5), (-1, 0), (-1, 500_000_000), (-7, 1), (1 << 33, 999_999_999), (1 << 34, 0)] {
             entries.push(Entry { mtime, ..entry(b"t", Kind::Fifo) });
@@ -230,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_file_that_became_shorter_is_an_error() {
-        let told = Archive::new(Vec::new()).append(&Entry { size: 3, ..entry(b"a", Kind::File) }, &mut &b"xy"[..]);
+        let told =
+            Archive::new(Vec::new()).append(&Entry { size: 3, ..entry(b"a", Kind::File) }, &mut &b"xy"[..]);
         assert_eq!(told.unwrap_err().to_string(), "`a` became shorter while it was read");
     }
 
