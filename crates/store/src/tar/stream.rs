@@ -176,9 +176,9 @@ impl Block {
 
 const NAME: usize = 100;
 /// Seven octal digits.
-const LARGEST_SHORT: u64 = 0o777_7777;
+const LARGEST_SHORT: u64 = 0o7_777_777;
 /// Eleven octal digits.
-const LARGEST_LONG: u64 = 0o777_7777_7777;
+const LARGEST_LONG: u64 = 0o77_777_777_777;
 
 #[cfg(test)]
 mod tests {
@@ -207,7 +207,7 @@ mod tests {
         let long = [b"d/".repeat(200), b"f".to_vec()].concat();
         let mut entries = vec![
             Entry { size: 3, ..entry(b"a", Kind::File) },
-            Entry { size: 513, uid: 4_000_000_000, gid: 0o1_000_0000, ..entry(&long, Kind::File) },
+            Entry { size: 513, uid: 4_000_000_000, gid: 0o10_000_000, ..entry(&long, Kind::File) },
             Entry { link: long.clone(), ..entry("ü".as_bytes(), Kind::HardLink) },
             Entry { link: b"x".repeat(101), ..entry(b"s", Kind::SymLink) },
             Entry { device: (5, 1), ..entry(b"c", Kind::CharDevice) },
