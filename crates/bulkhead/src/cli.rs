@@ -17,7 +17,10 @@ use crate::failure::Failure;
 use crate::flags::switch;
 use crate::global::Global;
 use crate::palette::{self, Palette, When};
-use crate::{commit, completions, copy, cp, diff, drill, export, history, images, import, inspect, load, login, logout, man, manifest, output, ps, pull, push, registry, rm, rmi, run, save, tag, usage, walls};
+use crate::{
+    commit, completions, copy, cp, diff, drill, export, history, images, import, inspect, load, login,
+    logout, man, manifest, output, ps, pull, push, registry, rm, rmi, run, save, tag, usage, walls,
+};
 
 /// Run containers behind walls that stand unless you take them down
 #[derive(Debug, Parser)]

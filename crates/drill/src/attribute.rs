@@ -242,8 +242,7 @@ mod tests {
 
     #[test]
     fn an_open_attempt_has_no_wall_and_may_have_a_reason() {
-        let runs = Runs {
-            default: None, all: run("wx-mmap", Outcome::Open, None), ..Runs::default() };
+        let runs = Runs { default: None, all: run("wx-mmap", Outcome::Open, None), ..Runs::default() };
         let report = report(&runs);
         let probe = of(&report, "wx-mmap");
         assert_eq!((probe.wall.as_str(), probe.basis), ("none", None));

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One more layer on an image makes another image.
 
-use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek as _, Write};
 
 use oci::config::{History, Process};
-use oci::{Digest, date};
+use oci::digest::Algorithm;
+use oci::{Descriptor, Digest, Hasher, date};
 
-use crate::database::Row;
+use crate::blobs::{layer_descriptor, new_file};
 use crate::error::{Error, Result};
 use crate::images::tagged;
-use crate::import::now;
-use crate::layers::Promise;
-use crate::staging::Staging;
+use crate::layers::{Hashing, Promise};
 use crate::{Image, Store};
 
 /// What the new image says of itself.
@@ -42,23 +40,27 @@ impl Store {
         commit: &Commit,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<Digest> {
-        let _hold = self.hold()?;
         let reference = reference.map(tagged).transpose()?;
-        let mut staging = Staging::make(&self.root)?;
-        let spool = staging.path().join("layer.tar");
-        let failed = |error| Error::io("write the new layer", &spool, error);
-        let mut file =
-            File::options().read(true).write(true).create_new(true).open(&spool).map_err(failed)?;
+        let intake = self.intake()?;
+        let mut layers = self.layers_of(base)?;
+        let path = intake.new_path();
+        let failed = |error| Error::io("write the new layer", &path, error);
+        let mut file = new_file(&path)?;
         let mut buffered = BufWriter::new(&file);
         write(&mut buffered).and_then(|()| buffered.flush()).map_err(failed)?;
         drop(buffered);
         file.rewind().map_err(failed)?;
-        let fresh =
-            self.unpack_layer(BufReader::new(file), Promise::default(), "of the container", &staging)?;
+        let size = file.metadata().map_err(failed)?.len();
+        let mut hashing = Hashing { inner: BufReader::new(file), hasher: Hasher::new(Algorithm::Sha256) };
+        let (layer, compression) = intake.unpack(&mut hashing, Promise::default(), "of the container")?;
+        let digest = hashing.hasher.finish();
+        intake.keep(&path, &digest, size);
+        intake.pair(&digest, &layer.diff_id);
+        layers.push(layer_descriptor(digest, size, compression));
         let mut config = base.config.clone();
         config.created = Some(date::format(commit.created));
         config.config = commit.process.clone();
-        config.rootfs.diff_ids.push(fresh.layer.diff_id.clone());
+        config.rootfs.diff_ids.push(layer.diff_id);
         if !commit.author.is_empty() {
             config.author = commit.author.clone();
         }
@@ -69,15 +71,18 @@ impl Store {
             ..History::default()
         });
         let bytes = serde_json::to_vec(&config).map_err(|error| Error::invalid(error.to_string()))?;
-        let id = Digest::sha256_of(&bytes);
-        let size = base.size + fresh.layer.summary.bytes;
-        let row = Row { id: id.to_string(), manifest: None, config: bytes, size, added: now() };
-        let names: Vec<_> =
-            reference.iter().map(|reference| (reference.to_string(), id.to_string())).collect();
-        staging.begin_publishing();
-        self.publish(&[fresh])?;
-        self.database()?.add(&[row], &names)?;
-        staging.finish();
+        let id = intake.image_without_manifest(&bytes, layers, reference.as_slice())?;
+        intake.finish()?;
         Ok(id)
+    }
+
+    /// The layers of `base` as they are kept, in the image specification's types.
+    fn layers_of(&self, base: &Image) -> Result<Vec<Descriptor>> {
+        let kept = self.manifest(base)?.manifest.layers;
+        let described = kept.into_iter().map(|layer| {
+            let compression = layer.layer_compression()?;
+            Ok(layer_descriptor(layer.digest, layer.size, compression))
+        });
+        described.collect()
     }
 }
