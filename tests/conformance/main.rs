@@ -6,6 +6,7 @@
 mod adversarial;
 mod bombs;
 mod choosing;
+mod container_files;
 mod digests;
 mod documents;
 mod drill_in_docker;
