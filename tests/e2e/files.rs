@@ -246,3 +246,17 @@ fn a_commit_is_the_container_and_the_same_again() {
         assert!(error.contains("RUN x"), "{error}");
     }
 }
+
+/// Nesting costs descriptors, so there is a limit, and it is an error that names the place.
+#[test]
+fn directories_without_end_are_an_error() {
+    let sandbox = Sandbox::minimal();
+    let script = "i=0; while [ $i -lt 450 ]; do mkdir d; cd d; i=$((i+1)); done";
+    ran(&sandbox, "deep", script);
+    for words in
+        [&["diff", "deep"][..], &["export", "-o", "x", "deep"], &["cp", "deep:/d", "x"], &["commit", "deep"]]
+    {
+        let error = sandbox.call(words).fails(1);
+        assert!(error.contains("below 400 directories"), "{words:?}: {error}");
+    }
+}
