@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use tests::Sandbox;
+use tests::{DockerRegistry, Guarded, Sandbox};
 
 /// What changes the store.
 const CALLS: [&str; 13] = [
@@ -42,6 +42,20 @@ fn an_import_that_is_killed_at_any_system_call_leaves_nothing() {
     let made = Command::new("tar").arg("-C").arg(&folder).arg("-cf").arg(&archive).arg(".").status().unwrap();
     assert!(made.success());
     kill_everywhere(&["import", "--quiet", archive.to_str().unwrap(), "imported"], &["rmi", "imported"]);
+}
+
+/// What came of a layer may stay, for the next attempt; nothing of it can be seen, and the next attempt works.
+#[test]
+fn a_pull_that_is_killed_at_any_system_call_leaves_nothing_that_shows() {
+    let Some(registry) = DockerRegistry::start(Guarded::No) else {
+        return tests::skip("docker-registry is not installed");
+    };
+    let name = format!("{}/layers:1", registry.host());
+    let source = Sandbox::new();
+    source.call(["load", "--quiet", "--input", tests::image("layers.docker.tar").to_str().unwrap()]).ok();
+    source.call(["tag", "layers:1", &name]).ok();
+    source.call(["push", "--quiet", &name]).ok();
+    kill_everywhere(&["pull", "--quiet", &name], &["rmi", &name]);
 }
 
 #[test]
@@ -85,6 +99,8 @@ fn kill_everywhere(words: &[&str], undo: &[&str]) {
             let case = format!("killed at {call} number {time}");
             let here = sandbox.call(["images", "--quiet"]).ok();
             assert_staging_is_empty(&sandbox, &case);
+            // Only a pull fetches, and so keeps parts.
+            assert!(words[0] == "pull" || count(&sandbox, "partial") == 0, "{case}");
             if here.is_empty() {
                 assert_eq!(content(&sandbox), [0, 0], "{case}: content without an image");
             } else {
@@ -102,6 +118,7 @@ fn kill_everywhere(words: &[&str], undo: &[&str]) {
     }
     assert!(kills > 20, "only {kills} kills: the list of calls is out of date");
     sandbox.call(words.iter().copied()).ok();
+    assert_eq!(count(&sandbox, "partial"), 0, "in the end");
     assert_staging_is_empty(&sandbox, "in the end");
 }
 
@@ -203,11 +220,13 @@ fn assert_staging_is_empty(sandbox: &Sandbox, case: &str) {
     assert!(left.is_empty(), "{case}: {left:?}");
 }
 
-/// How many layers and how many blobs there are. A load fetches nothing, so there is never a part of one.
+/// How many layers and how many blobs there are.
 fn content(sandbox: &Sandbox) -> [usize; 2] {
-    let count = |folder: &str| std::fs::read_dir(sandbox.root().join(folder)).unwrap().count();
-    assert_eq!(count("partial"), 0);
-    ["layers", "blobs"].map(count)
+    ["layers", "blobs"].map(|folder| count(sandbox, folder))
+}
+
+fn count(sandbox: &Sandbox, folder: &str) -> usize {
+    std::fs::read_dir(sandbox.root().join(folder)).unwrap().count()
 }
 
 fn has_strace() -> bool {

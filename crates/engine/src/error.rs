@@ -94,7 +94,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoSuchImage { .. } => Some(
-                "`bulkhead images` lists what is here; `bulkhead load` and `bulkhead import` bring more"
+                "`bulkhead images` lists what is here; `bulkhead pull`, `load` and `import` bring more"
                     .into(),
             ),
             Self::NoSuchContainer { .. } => Some("`bulkhead ps -a` lists the containers".into()),
