@@ -50,6 +50,37 @@ fn nothing_lands_on_proc() {
     assert!(rounds > 4, "only {rounds} rounds");
 }
 
+/// Files are copied out of and into a container that exchanges a directory with a link to one of the host
+/// (CVE-2018-15664, CVE-2019-14271, CVE-2026-17106): neither is the host's file read nor written. Fails without:
+/// `RESOLVE_IN_ROOT` in kernel/root.rs.
+#[test]
+fn copies_stay_in_the_container() {
+    let sandbox = Sandbox::minimal();
+    let canary = Canary::new(&sandbox);
+    let volume = shared_volume(&sandbox, canary.path());
+    std::fs::write(format!("{volume}/dir/file"), INSIDE_WORDS).unwrap();
+    let given = sandbox.write("given", INSIDE_WORDS);
+    let out = sandbox.file("out");
+    let flags = format!("--name racer -v {volume}:/shared -v {}", helper_mount());
+    let call = sandbox.sh(&flags, &format!("exec {INSIDE} swap /shared/dir /shared/link"));
+    let racer = Running::start(&sandbox, call, "swapping");
+    let (mut copied, place) = (0, "racer:/shared/dir/file");
+    let rounds = during(RACE, || {
+        let ended = sandbox.call(["cp", "-q", place, out.to_str().unwrap()]).ended();
+        assert!(matches!(ended.code, 0 | 1), "{ended}");
+        if ended.code == 0 {
+            assert_eq!(std::fs::read_to_string(&out).unwrap(), INSIDE_WORDS);
+            std::fs::remove_file(&out).unwrap();
+            copied += 1;
+        }
+        let ended = sandbox.call(["cp", "-q", given.to_str().unwrap(), place]).ended();
+        assert!(matches!(ended.code, 0 | 1), "{ended}");
+    });
+    drop(racer);
+    assert!(rounds > 4 && copied > 0, "only {rounds} rounds, {copied} copies");
+    canary.assert_untouched();
+}
+
 /// What a bind mount shows is decided once: a source that is exchanged meanwhile is one or the other, and
 /// its covers, attributes and owners are of the same. Fails without: the one open_tree(2) of `open_bind`
 /// in runtime/sources.rs: `nosuid` set on another mount than the one attached.
@@ -103,4 +134,5 @@ fn during(limit: Duration, mut round: impl FnMut()) -> u32 {
     rounds
 }
 
+const INSIDE_WORDS: &str = "the container's own";
 const RACE: Duration = Duration::from_secs(4);
