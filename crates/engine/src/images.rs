@@ -90,7 +90,11 @@ pub enum Removal {
 
 impl Engine {
     /// Takes in the images of an archive.
-    pub fn load(&self, archive: Archive, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Vec<Loaded>> {
+    pub fn load(
+        &self,
+        archive: Archive,
+        progress: &mut (dyn FnMut(Progress<'_>) + Send),
+    ) -> Result<Vec<Loaded>> {
         let mut told = |now: store::Progress<'_>| {
             progress(Progress { step: now.step, done: now.done, total: now.total })
         };
@@ -113,7 +117,7 @@ impl Engine {
         reference: Option<&str>,
         changes: &[String],
         message: &str,
-        progress: &mut dyn FnMut(Progress<'_>),
+        progress: &mut (dyn FnMut(Progress<'_>) + Send),
     ) -> Result<String> {
         let mut asked = Changes { message: message.to_owned(), ..Changes::default() };
         for instruction in changes {

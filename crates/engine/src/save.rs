@@ -17,7 +17,7 @@ impl Engine {
         &self,
         names: &[String],
         out: &mut dyn Write,
-        progress: &mut dyn FnMut(Progress<'_>),
+        progress: &mut (dyn FnMut(Progress<'_>) + Send),
     ) -> Result<()> {
         let images = names.iter().map(|name| self.saved(name)).collect::<Result<Vec<_>>>()?;
         self.store.save(&images, out, &mut |state| {

@@ -5,12 +5,12 @@ use std::io::{self, BufReader, BufWriter, Seek as _, Write};
 
 use oci::config::{History, Process};
 use oci::digest::Algorithm;
-use oci::{Descriptor, Digest, Hasher, date};
+use oci::{Descriptor, Digest, date};
 
 use crate::blobs::{layer_descriptor, new_file};
 use crate::error::{Error, Result};
 use crate::images::tagged;
-use crate::layers::{Hashing, Promise};
+use crate::layers::{Content, Hashing, Promise, Tap};
 use crate::{Image, Store};
 
 /// What the new image says of itself.
@@ -51,9 +51,11 @@ impl Store {
         drop(buffered);
         file.rewind().map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
-        let mut hashing = Hashing { inner: BufReader::new(file), hasher: Hasher::new(Algorithm::Sha256) };
-        let (layer, compression) = intake.unpack(&mut hashing, Promise::default(), "of the container")?;
-        let digest = hashing.hasher.finish();
+        let tap = Tap::new(Algorithm::Sha256);
+        let hashing = Hashing { inner: BufReader::new(file), tap: tap.clone() };
+        let promise = Promise { content: Content::Passing(&tap), ..Promise::default() };
+        let (layer, compression) = intake.unpack(hashing, promise, "of the container")?;
+        let digest = tap.digest();
         intake.keep(&path, &digest, size);
         intake.pair(&digest, &layer.diff_id);
         layers.push(layer_descriptor(digest, size, compression));

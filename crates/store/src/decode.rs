@@ -27,6 +27,17 @@ impl Default for Bounds {
     }
 }
 
+/// What the first bytes of a stream say of it.
+pub(crate) fn compression_of(first: &[u8]) -> Compression {
+    match first {
+        [0x1f, 0x8b, ..] => Compression::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+        // A skippable frame may come first (RFC 8878, 3.1.2).
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
+        _ => Compression::Plain,
+    }
+}
+
 /// A reader of what a zstd stream decompresses to, with a window of at most 2^27 bytes.
 pub fn zstd<'a>(source: impl Read + 'a) -> io::Result<impl Read + 'a> {
     let mut decoder = zstd::stream::read::Decoder::new(source)?;
@@ -62,13 +73,7 @@ impl<'a, R: Read + 'a> Decoder<'a, R> {
         let taken = Rc::new(Cell::new(0));
         let mut source =
             Counted { inner: BufReader::with_capacity(BUFFER, source), count: Rc::clone(&taken) };
-        let compression = match source.fill_buf()? {
-            [0x1f, 0x8b, ..] => Compression::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
-            // A skippable frame may come first (RFC 8878, 3.1.2).
-            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
-            _ => Compression::Plain,
-        };
+        let compression = compression_of(source.fill_buf()?);
         let inner = match compression {
             Compression::Plain => Inner::Plain(source),
             Compression::Gzip => Inner::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(source))),

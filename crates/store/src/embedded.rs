@@ -6,7 +6,7 @@ use oci::config::{ImageConfig, Process, RootFs};
 use oci::{Digest, Reference};
 
 use crate::error::Result;
-use crate::import::ARCHITECTURE;
+use crate::import::{ARCHITECTURE, Expected};
 use crate::tar::write::Writer;
 use crate::{Image, Store};
 
@@ -47,7 +47,8 @@ impl Store {
             return Ok(image);
         }
         let intake = self.intake()?;
-        let (diff_id, layer) = intake.take_stream(&tar[..], Some(&diff_id), "of the program's own image")?;
+        let expected = Expected { diff_id: Some(&diff_id), ..Expected::default() };
+        let (diff_id, layer) = intake.take_stream(&tar[..], expected, "of the program's own image")?;
         let config = ImageConfig {
             architecture: ARCHITECTURE.to_owned(),
             os: "linux".to_owned(),

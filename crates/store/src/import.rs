@@ -5,15 +5,16 @@ use std::fs::File;
 use std::io::{Read, Write};
 
 use oci::config::{History, ImageConfig, RootFs};
+use oci::descriptor::Compression;
 use oci::digest::Algorithm;
-use oci::{Descriptor, Digest, Hasher, Reference, date};
+use oci::{Descriptor, Digest, Reference, date};
 
-use crate::blobs::{layer_descriptor, new_file};
+use crate::blobs::{layer_descriptor, new_file, same};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::images::tagged;
 use crate::intake::Intake;
-use crate::layers::{Hashing, Promise};
+use crate::layers::{Content, Hashing, Promise, Tap, copy};
 use crate::{OnProgress, Progress, Store};
 
 impl Store {
@@ -28,7 +29,8 @@ impl Store {
         let reference = reference.map(tagged).transpose()?;
         let intake = self.intake()?;
         let watched = Watched { inner: stream, step: "reading", done: 0, told: 0, progress };
-        let (diff_id, descriptor) = intake.take_stream(watched, None, "of the root file system")?;
+        let layer = "of the root file system";
+        let (diff_id, descriptor) = intake.take_stream(watched, Expected::default(), layer)?;
         let config = ImageConfig {
             created: Some(date::format(now())),
             architecture: ARCHITECTURE.to_owned(),
@@ -47,25 +49,36 @@ impl Store {
 }
 
 impl Intake<'_> {
-    /// Takes a layer of which nothing is promised but perhaps its diff-id, which is told.
+    /// Takes a layer in one pass: what passes is digested, kept, decompressed and unpacked. The result is
+    /// its diff-id and what to call its content in a manifest.
     pub(crate) fn take_stream(
         &self,
         stream: impl Read,
-        diff_id: Option<&Digest>,
+        expected: Expected<'_>,
         label: &str,
     ) -> Result<(Digest, Descriptor)> {
+        let Expected { content, compression, diff_id } = expected;
         let path = self.new_path();
         let mut file = new_file(&path)?;
         let failed = |error| Error::io("keep the content", &path, error);
-        let hashing = Hashing { inner: stream, hasher: Hasher::new(Algorithm::Sha256) };
+        // One byte more than was promised, to see that there is none.
+        let most = content.map_or(u64::MAX, |content| content.size.saturating_add(1));
+        let tap = Tap::new(content.map_or(Algorithm::Sha256, |content| content.digest.algorithm()));
+        let hashing = Hashing { inner: stream.take(most), tap: tap.clone() };
         let mut tee = Tee { inner: hashing, out: &mut file, failure: None };
-        let unpacked = self.unpack(&mut tee, Promise { diff_id, ..Promise::default() }, label);
+        let promise = Promise { diff_id, compression, content: Content::Passing(&tap) };
+        let unpacked = self.unpack(&mut tee, promise, label);
+        // The digest of the whole stream says more than what its reader stumbled over.
+        let rest = if content.is_some() { copy(&mut tee, &mut std::io::sink()) } else { Ok(0) };
         if let Some(failure) = tee.failure.take() {
             return Err(failed(failure));
         }
+        let (digest, size) = (tap.digest(), file.metadata().map_err(failed)?.len());
+        if let (Some(content), Ok(_)) = (content, &rest) {
+            same(&content.digest, &digest, || format!("the blob {}", content.digest))?;
+        }
         let (layer, compression) = unpacked?;
-        let digest = tee.inner.hasher.finish();
-        let size = file.metadata().map_err(failed)?.len();
+        rest.map_err(|error| Error::refused(error.to_string()))?;
         self.keep(&path, &digest, size);
         self.pair(&digest, &layer.diff_id);
         Ok((layer.diff_id, layer_descriptor(digest, size, compression)))
@@ -83,6 +96,17 @@ impl Intake<'_> {
         self.finish()?;
         Ok(id)
     }
+}
+
+/// What a layer's stream must turn out to be.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Expected<'a> {
+    /// Its digest and length as it is.
+    pub(crate) content: Option<&'a Descriptor>,
+    /// What its media type says.
+    pub(crate) compression: Option<Compression>,
+    /// The digest of its plain tar.
+    pub(crate) diff_id: Option<&'a Digest>,
 }
 
 /// Writes down what passes.

@@ -30,7 +30,7 @@ use crate::blobs::{check, made_manifest, new_file};
 use crate::database::{Added, Origin, Row};
 use crate::error::{Error, Result};
 use crate::import::now;
-use crate::layers::{Fresh, Layer, Promise};
+use crate::layers::{Content, Fresh, Layer, Promise};
 use crate::staging::Staging;
 use crate::{Hold, Store};
 pub use partial::{Partial, Wanted};
@@ -121,7 +121,12 @@ impl Intake<'_> {
         let label = promised.digest.to_string();
         let compression = promised.layer_compression()?;
         let mut source = Source::new(&partial, rest)?;
-        let promise = Promise { diff_id: Some(diff_id), compression: Some(compression), content: None };
+        let tap = source.tap();
+        let promise = Promise {
+            diff_id: Some(diff_id),
+            compression: Some(compression),
+            content: Content::Passing(&tap),
+        };
         let unpacked = self.unpack(&mut source, promise, &label);
         let taken = source.finish();
         match (unpacked, taken) {
@@ -306,7 +311,7 @@ impl Intake<'_> {
         let promise = Promise {
             diff_id: Some(diff_id),
             compression: Some(promised.layer_compression()?),
-            content: Some(&promised.digest),
+            content: Content::Checked(&promised.digest),
         };
         self.unpack(file, promise, &promised.digest.to_string())?;
         self.pair(&promised.digest, diff_id);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One stream into one layer: decompressed, digested and unpacked in one pass.
 
+use std::cell::RefCell;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use kernel::Root;
 use kernel::rustix::fs::{Mode, OFlags};
@@ -36,9 +38,41 @@ pub(crate) struct Promise<'a> {
     pub(crate) diff_id: Option<&'a Digest>,
     /// What its media type says.
     pub(crate) compression: Option<Compression>,
-    /// The digest of the stream as it is, where it comes out of a file of our own that was digested as it
-    /// was written.
-    pub(crate) content: Option<&'a Digest>,
+    /// What is known of the stream as it is.
+    pub(crate) content: Content<'a>,
+}
+
+/// What is known of a layer's stream as it is: a plain tar need not be digested twice.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Content<'a> {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// Its digest: it comes out of a file of our own that was digested as it was written.
+    Checked(&'a Digest),
+    /// It is digested as it passes.
+    Passing(&'a Tap),
+}
+
+/// The digest of what has passed so far, for those on both ends of a stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Tap {
+    algorithm: Algorithm,
+    hasher: Rc<RefCell<Hasher>>,
+}
+
+impl Tap {
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
+        Self { algorithm, hasher: Rc::new(RefCell::new(Hasher::new(algorithm))) }
+    }
+
+    pub(crate) fn update(&self, bytes: &[u8]) {
+        self.hasher.borrow_mut().update(bytes);
+    }
+
+    pub(crate) fn digest(&self) -> Digest {
+        self.hasher.borrow().clone().finish()
+    }
 }
 
 /// A layer that is unpacked and checked, and that nobody sees yet.
@@ -152,10 +186,14 @@ impl Store {
             .map_err(|error| failed(io_error(error)))?;
         check_compression(promise.compression, decoder.compression()).map_err(failed)?;
         let algorithm = promise.diff_id.map_or(Algorithm::Sha256, Digest::algorithm);
-        // A plain tar whose own digest is the diff-id was checked already.
-        let checked = promise.diff_id.is_some() && promise.content == promise.diff_id;
+        // Of a plain tar the stream's own digest is the diff-id.
+        let digested = match promise.content {
+            Content::Checked(digest) => promise.diff_id == Some(digest),
+            Content::Passing(tap) => tap.algorithm == algorithm,
+            Content::Unknown => false,
+        };
         let hasher = match decoder.compression() {
-            Compression::Plain if checked => None,
+            Compression::Plain if digested => None,
             _ => Some(Hasher::new(algorithm)),
         };
         Ok(Plain { inner: decoder, hasher })
@@ -187,10 +225,11 @@ impl Store {
     ) -> Result<Digest> {
         // The reader stops at the end it believes in; the digest is that of the whole stream.
         copy(&mut stream, &mut io::sink()).map_err(|error| self.refused(label, io_error(error)))?;
-        let diff_id = match (stream.hasher, promise.diff_id) {
+        let diff_id = match (stream.hasher, promise.content) {
             (Some(hasher), _) => hasher.finish(),
-            (None, Some(diff_id)) => return Ok(diff_id.clone()),
-            (None, None) => return Err(Error::invalid("a layer was not digested")),
+            (None, Content::Passing(tap)) => tap.digest(),
+            (None, Content::Checked(digest)) => digest.clone(),
+            (None, Content::Unknown) => return Err(Error::invalid("a layer was not digested")),
         };
         if let Some(wanted) = promise.diff_id {
             same(wanted, &diff_id, || format!("layer {label}"))?;
@@ -281,13 +320,13 @@ pub(crate) fn copy(from: &mut dyn Read, to: &mut dyn io::Write) -> io::Result<u6
 /// Digests what passes.
 pub(crate) struct Hashing<R> {
     pub(crate) inner: R,
-    pub(crate) hasher: Hasher,
+    pub(crate) tap: Tap,
 }
 
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
+        self.tap.update(&buffer[..count]);
         Ok(count)
     }
 }

@@ -83,7 +83,7 @@ pub struct Progress<'a> {
 }
 
 /// Takes the progress of a long operation.
-pub type OnProgress<'a> = &'a mut dyn FnMut(Progress<'_>);
+pub type OnProgress<'a> = &'a mut (dyn FnMut(Progress<'_>) + Send);
 
 impl Store {
     /// Opens the store in `root`, a directory that exists. Layers are unpacked by `unpacker`.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Layers and image archives, into a directory with a canary beside it.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Seek, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use kernel::Root;
@@ -91,18 +93,33 @@ fn filled(text: &[u8], marks: &[(u8, &Vec<u8>)]) -> Vec<u8> {
     out
 }
 
-/// Loads an archive of these members: all of it comes in, or nothing.
+/// Loads an archive of these members: all of it comes in, or nothing, and the same from a file as through a
+/// pipe.
 fn load(members: &[(&str, &[u8])]) {
     let mut archive = Writer::default();
     for (name, content) in members {
         archive.file(name, 0o644, content);
     }
+    let archive = archive.finish();
+    let mut file = tempfile::tempfile().expect("a file of our own");
+    file.write_all(&archive).and_then(|()| file.rewind()).expect("there is room");
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let piped = std::thread::scope(|scope| {
+        // That the loader stops reading early is its own to explain.
+        scope.spawn(move || drop(writer.write_all(&archive)));
+        take(File::from(OwnedFd::from(reader)))
+    });
+    assert_eq!(take(file), piped, "a file and a pipe differ");
+}
+
+/// Whether the archive came in.
+fn take(archive: File) -> bool {
     let folder = folder();
     let store =
         Store::open(folder.path(), Unpacking::SingleId, Box::new(InProcess)).expect("a store of our own");
-    let loaded = store.load(&archive.finish()[..], &mut |_| ());
+    let loaded = store.load(archive, &mut |_| ());
     let layers = fs::read_dir(folder.path().join("layers")).expect("it is there").count();
-    match loaded {
+    match &loaded {
         Ok(images) => assert!(!images.is_empty() && layers <= 1),
         Err(error) => {
             assert_eq!(layers, 0, "left behind");
@@ -110,6 +127,7 @@ fn load(members: &[(&str, &[u8])]) {
         }
     }
     assert_eq!(fs::read_dir(folder.path().join("staging")).expect("it is there").count(), 0);
+    loaded.is_ok()
 }
 
 fn layer() -> Vec<u8> {

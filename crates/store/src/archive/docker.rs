@@ -37,7 +37,7 @@ fn image(spool: &Spool, item: Item) -> Result<Found> {
         let member = spool
             .find(&name)?
             .ok_or_else(|| Error::refused(format!("it has no layer `{}`", oci::shown(&name))))?;
-        Ok(FoundLayer { member, label: oci::shown(&name), compression: None })
+        Ok(FoundLayer { member, label: oci::shown(&name), promised: None })
     });
     let names = item.repo_tags.unwrap_or_default();
     Ok(Found {

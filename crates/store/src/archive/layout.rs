@@ -64,8 +64,9 @@ fn take(
 
 fn image(spool: &Spool, manifest: &Manifest, bytes: Vec<u8>, names: Vec<Reference>) -> Result<Found> {
     let layers = manifest.layers.iter().map(|layer| {
-        let compression = Some(layer.layer_compression()?);
-        Ok(FoundLayer { member: spool.blob(layer)?, label: layer.digest.to_string(), compression })
+        layer.layer_compression()?;
+        let promised = Some(layer.clone());
+        Ok(FoundLayer { member: spool.blob(layer)?, label: layer.digest.to_string(), promised })
     });
     manifest.config.check_config()?;
     Ok(Found {

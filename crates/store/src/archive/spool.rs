@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! An archive's members as numbered files, found by name through an index in memory.
+//! An archive's members, found by name through an index in memory: parts of a file, files of a directory, or
+//! numbered files of our own.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 
 use kernel::{Errno, Root};
 use oci::digest::Algorithm;
-use oci::{Descriptor, Digest, Hasher};
+use oci::{Descriptor, Digest};
 
-use crate::blobs::{LARGEST_DOCUMENT, new_file, same};
+use super::index::Part;
+use crate::blobs::{LARGEST_DOCUMENT, check, new_file};
 use crate::error::{Error, Result};
-use crate::layers::{Hashing, copy};
+use crate::layers::{Hashing, Tap, copy};
 use crate::tar::{Kind, Reader, quoted};
 
 /// All members of an archive.
@@ -21,39 +22,42 @@ use crate::tar::{Kind, Reader, quoted};
 pub(super) struct Spool {
     place: Place,
     members: HashMap<String, Entry>,
-    /// Where files of our own go, called `m0`, `m1` ...
-    work: PathBuf,
-    files: Cell<usize>,
 }
 
 #[derive(Debug)]
 enum Place {
-    /// Files of our own.
-    Files,
+    /// Files of our own in this directory, called `m0`, `m1` ...
+    Files(PathBuf),
+    /// An archive that can be read anywhere.
+    Archive(File),
     /// A layout that lies there already.
     Directory(Root),
 }
 
 #[derive(Debug)]
-enum Entry {
+pub(super) enum Entry {
     File(Member),
     /// Names another member.
     Link(String),
 }
 
 /// One member.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Member {
-    at: At,
-    size: u64,
-    /// Of what was spooled; of a directory's file it is not known yet.
-    digest: Option<Digest>,
+    pub(super) at: At,
+    pub(super) size: u64,
+    /// Of what was spooled; of the others it is not known yet.
+    pub(super) digest: Option<Digest>,
 }
 
-#[derive(Debug, Clone)]
-enum At {
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum At {
+    /// A file of our own.
     Number(usize),
+    /// A file of the directory.
     Name(String),
+    /// Where it begins in the archive.
+    Part(u64),
 }
 
 /// A member's content in a file of our own.
@@ -71,46 +75,36 @@ impl Member {
 }
 
 impl Spool {
-    /// Spools the members of a tar archive.
+    /// Writes the members of a tar stream into `directory`.
     pub(super) fn of_tar(stream: impl Read, directory: &Path) -> Result<Self> {
         let mut reader = Reader::new(stream);
-        let mut members = HashMap::new();
-        loop {
-            let entry = reader.next_entry().map_err(|error| told(error, directory))?;
-            let Some(entry) = entry else { break };
-            if members.len() >= MOST_MEMBERS {
-                return Err(Error::refused(format!("it has more than {MOST_MEMBERS} members")));
-            }
-            let name = member_name(&entry.path)?;
-            let refused = |why: &str| Error::refused(format!("its member {} {why}", quoted(&entry.path)));
-            let member = match entry.kind {
-                Kind::Directory => continue,
-                Kind::File if entry.sparse.is_none() => {
-                    Entry::File(spool_one(&mut reader, directory, members.len(), &entry)?)
-                }
-                Kind::SymLink => Entry::Link(beside(&name, &entry.link)?),
-                Kind::HardLink => Entry::Link(member_name(&entry.link)?),
-                _ => return Err(refused("is no plain file")),
+        let mut numbers = 0..;
+        let members = members(|| {
+            let Some(entry) = reader.next_entry().map_err(|error| told(error, directory))? else {
+                return Ok(None);
             };
-            // Some readers take the first of two, others the last.
-            if members.insert(name, member).is_some() {
-                return Err(refused("stands twice in it"));
-            }
-        }
-        let files = Cell::new(members.len());
-        Ok(Self { place: Place::Files, members, work: directory.to_owned(), files })
+            let member = match numbers.next() {
+                Some(number) if is_plain(&entry) => Some(spool_one(&mut reader, directory, number, &entry)?),
+                _ => None,
+            };
+            Ok(Some((entry, member)))
+        })?;
+        Ok(Self { place: Place::Files(directory.to_owned()), members })
     }
 
-    /// A layout that lies in `directory`: its files are read where they are, beneath it, and blobs are
-    /// copied to `work`.
-    pub(super) fn of_directory(directory: &Path, work: &Path) -> Result<Self> {
+    /// An archive whose members are read where they are.
+    pub(super) fn of_file(archive: File, members: HashMap<String, Entry>) -> Self {
+        Self { place: Place::Archive(archive), members }
+    }
+
+    /// A layout that lies in `directory`: its files are read where they are, beneath it.
+    pub(super) fn of_directory(directory: &Path) -> Result<Self> {
         // The caller's own path, which may be a link; no name below it is followed outside.
         let real =
             directory.canonicalize().map_err(|error| Error::io("open the image layout", directory, error))?;
         let root = Root::open(&real)
             .map_err(|error| Error::io("open the image layout", directory, error.errno.into()))?;
-        let (members, work) = (HashMap::new(), work.to_owned());
-        Ok(Self { place: Place::Directory(root), members, work, files: Cell::new(0) })
+        Ok(Self { place: Place::Directory(root), members: HashMap::new() })
     }
 
     pub(super) fn has(&self, name: &str) -> Result<bool> {
@@ -121,7 +115,7 @@ impl Spool {
     pub(super) fn find(&self, name: &str) -> Result<Option<Member>> {
         let root = match &self.place {
             Place::Directory(root) => root,
-            Place::Files => return Ok(self.spooled(name).cloned()),
+            Place::Files(_) | Place::Archive(_) => return Ok(self.listed(name).cloned()),
         };
         let failed = |error| Error::io("read the image layout", Path::new(name), error);
         match root.open_file(name) {
@@ -137,7 +131,7 @@ impl Spool {
         }
     }
 
-    fn spooled(&self, name: &str) -> Option<&Member> {
+    fn listed(&self, name: &str) -> Option<&Member> {
         match self.members.get(name)? {
             Entry::File(member) => Some(member),
             Entry::Link(target) => match self.members.get(target)? {
@@ -147,46 +141,8 @@ impl Spool {
         }
     }
 
-    /// The blob that a descriptor promises, checked against its length and its digest.
+    /// The blob that a descriptor promises, of which the length is checked and the digest is not.
     pub(super) fn blob(&self, promised: &Descriptor) -> Result<Member> {
-        let mut member = self.sized(promised)?;
-        if let At::Name(name) = &member.at {
-            member = self.copy(name, promised)?;
-        }
-        let algorithm = promised.digest.algorithm();
-        let found = match &member.digest {
-            Some(found) if found.algorithm() == algorithm => found.clone(),
-            _ => self.digest_of(&member, algorithm)?,
-        };
-        same(&promised.digest, &found, || format!("the blob {found}", found = promised.digest))?;
-        member.digest = Some(found);
-        Ok(member)
-    }
-
-    /// A copy of a directory's file, since that may change between two looks.
-    fn copy(&self, name: &str, promised: &Descriptor) -> Result<Member> {
-        let number = self.files.replace(self.files.get() + 1);
-        let path = self.work.join(format!("m{number}"));
-        let member = Member { at: At::Name(name.to_owned()), size: promised.size, digest: None };
-        // One byte more than was promised, to see that there is none.
-        let inner = self.open(&member)?.take(promised.size.saturating_add(1));
-        let mut hashing = Hashing { inner, hasher: Hasher::new(promised.digest.algorithm()) };
-        let copied = copy(&mut hashing, &mut new_file(&path)?);
-        let size = copied.map_err(|error| Error::io("copy the image layout", &path, error))?;
-        Ok(Member { at: At::Number(number), size, digest: Some(hashing.hasher.finish()) })
-    }
-
-    /// The whole of a small blob. What is checked is what is returned: a layout in a directory may
-    /// change between two looks.
-    pub(super) fn verified(&self, promised: &Descriptor) -> Result<Vec<u8>> {
-        let bytes = self.read(&self.sized(promised)?, &promised.digest.to_string())?;
-        let mut hasher = Hasher::new(promised.digest.algorithm());
-        hasher.update(&bytes);
-        same(&promised.digest, &hasher.finish(), || format!("the blob {}", promised.digest))?;
-        Ok(bytes)
-    }
-
-    fn sized(&self, promised: &Descriptor) -> Result<Member> {
         let (digest, size) = (&promised.digest, promised.size);
         let name = format!("blobs/{}/{}", digest.algorithm().name(), digest.hex());
         let member = self.find(&name)?.ok_or_else(|| Error::refused(format!("it has no blob {digest}")))?;
@@ -199,35 +155,46 @@ impl Spool {
         Ok(member)
     }
 
-    fn digest_of(&self, member: &Member, algorithm: Algorithm) -> Result<Digest> {
-        let mut hashing = Hashing { inner: self.open(member)?, hasher: Hasher::new(algorithm) };
-        copy(&mut hashing, &mut io::sink()).map_err(|error| Error::refused(error.to_string()))?;
-        Ok(hashing.hasher.finish())
+    /// The whole of a small blob. What is checked is what is returned: a layout in a directory may
+    /// change between two looks.
+    pub(super) fn verified(&self, promised: &Descriptor) -> Result<Vec<u8>> {
+        let bytes = self.read(&self.blob(promised)?, &promised.digest.to_string())?;
+        check(&promised.digest, &format!("the blob {}", promised.digest), &bytes)?;
+        Ok(bytes)
     }
 
-    /// A reader of the member.
-    pub(super) fn open(&self, member: &Member) -> Result<File> {
+    /// A reader of the member. What it brings may change between two looks, unless it is a file of our own.
+    pub(super) fn open(&self, member: &Member) -> Result<Box<dyn Read + '_>> {
         let failed = |path: &Path, error: io::Error| Error::io("read the archive's content", path, error);
         match (&self.place, &member.at) {
-            (_, At::Number(number)) => {
-                let path = self.work.join(format!("m{number}"));
-                File::open(&path).map_err(|error| failed(&path, error))
+            (Place::Files(work), At::Number(number)) => {
+                let path = work.join(format!("m{number}"));
+                Ok(Box::new(File::open(&path).map_err(|error| failed(&path, error))?))
             }
+            (Place::Archive(file), At::Part(start)) => Ok(Box::new(Part::new(file, *start, member.size))),
             (Place::Directory(root), At::Name(name)) => {
-                root.open_file(name).map_err(|error| failed(Path::new(name), error.errno.into()))
+                let file = root.open_file(name);
+                Ok(Box::new(file.map_err(|error| failed(Path::new(name), error.errno.into()))?))
             }
-            (Place::Files, At::Name(_)) => Err(Error::refused("a member of another archive was asked for")),
+            _ => Err(Error::refused("a member of another archive was asked for")),
         }
     }
 
-    /// Where the content of a spooled member lies.
-    pub(super) fn content(&self, member: &Member) -> Result<Content> {
-        match (&member.at, &member.digest) {
-            (At::Number(number), Some(digest)) => {
-                Ok(Content { digest: digest.clone(), path: self.work.join(format!("m{number}")) })
-            }
-            _ => Err(Error::refused("a member that was not spooled was asked for")),
-        }
+    /// Where the content of a spooled member lies, with the kind of digest that was `promised`; nothing when it
+    /// is somebody else's file.
+    pub(super) fn content(&self, member: &Member, promised: Option<&Descriptor>) -> Result<Option<Content>> {
+        let (Place::Files(work), At::Number(number), Some(found)) = (&self.place, &member.at, &member.digest)
+        else {
+            return Ok(None);
+        };
+        let algorithm = promised.map_or(Algorithm::Sha256, |promised| promised.digest.algorithm());
+        let digest = if found.algorithm() == algorithm {
+            found.clone()
+        } else {
+            let hashing = Hashing { inner: self.open(member)?, tap: Tap::new(algorithm) };
+            drain(hashing)?
+        };
+        Ok(Some(Content { digest, path: work.join(format!("m{number}")) }))
     }
 
     /// The whole of a small member.
@@ -242,6 +209,43 @@ impl Spool {
     }
 }
 
+/// The index of a tar archive, whose entries `next` finds, with the data of plain files.
+pub(super) fn members(
+    mut next: impl FnMut() -> Result<Option<(crate::tar::Entry, Option<Member>)>>,
+) -> Result<HashMap<String, Entry>> {
+    let mut members = HashMap::new();
+    while let Some((entry, member)) = next()? {
+        if members.len() >= MOST_MEMBERS {
+            return Err(Error::refused(format!("it has more than {MOST_MEMBERS} members")));
+        }
+        let name = member_name(&entry.path)?;
+        let refused = |why: &str| Error::refused(format!("its member {} {why}", quoted(&entry.path)));
+        let member = match (entry.kind, member) {
+            (Kind::Directory, _) => continue,
+            (Kind::File, Some(member)) => Entry::File(member),
+            (Kind::SymLink, _) => Entry::Link(beside(&name, &entry.link)?),
+            (Kind::HardLink, _) => Entry::Link(member_name(&entry.link)?),
+            _ => return Err(refused("is no plain file")),
+        };
+        // Some readers take the first of two, others the last.
+        if members.insert(name, member).is_some() {
+            return Err(refused("stands twice in it"));
+        }
+    }
+    Ok(members)
+}
+
+/// A file whose content is its data.
+pub(super) fn is_plain(entry: &crate::tar::Entry) -> bool {
+    entry.kind == Kind::File && entry.sparse.is_none()
+}
+
+/// Reads to the end, and gives the digest.
+fn drain(mut hashing: Hashing<impl Read>) -> Result<Digest> {
+    copy(&mut hashing, &mut io::sink()).map_err(|error| Error::refused(error.to_string()))?;
+    Ok(hashing.tap.digest())
+}
+
 fn spool_one(
     reader: &mut Reader<impl Read>,
     directory: &Path,
@@ -250,7 +254,7 @@ fn spool_one(
 ) -> Result<Member> {
     let path = directory.join(format!("m{number}"));
     let mut file = new_file(&path)?;
-    let mut hashing = Hashing { inner: reader, hasher: Hasher::new(Algorithm::Sha256) };
+    let mut hashing = Hashing { inner: reader, tap: Tap::new(Algorithm::Sha256) };
     let copied = copy(&mut hashing, &mut file).map_err(|error| match error.kind() {
         io::ErrorKind::StorageFull => Error::Full { path: directory.to_owned() },
         _ => Error::refused(format!("its member {}: {error}", quoted(&entry.path))),
@@ -258,7 +262,7 @@ fn spool_one(
     if copied != entry.size {
         return Err(Error::refused(format!("it is cut off inside its member {}", quoted(&entry.path))));
     }
-    Ok(Member { at: At::Number(number), size: entry.size, digest: Some(hashing.hasher.finish()) })
+    Ok(Member { at: At::Number(number), size: entry.size, digest: Some(hashing.tap.digest()) })
 }
 
 fn told(error: crate::tar::Error, directory: &Path) -> Error {

@@ -5,19 +5,19 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
-use oci::{Digest, Hasher};
+use oci::Digest;
 
 use super::Partial;
 use crate::blobs::same;
 use crate::error::{Error, Result};
-use crate::layers::copy;
+use crate::layers::{Tap, copy};
 
 /// The kept beginning of a fetch, then its rest.
 pub(super) struct Source<'a, R> {
     partial: &'a Partial,
     kept: io::Take<File>,
     rest: R,
-    hasher: Option<Hasher>,
+    tap: Tap,
     left: u64,
     failure: Option<Error>,
 }
@@ -34,10 +34,15 @@ impl<'a, R: Read> Source<'a, R> {
             partial,
             kept: kept.take(partial.have()),
             rest,
-            hasher: Some(Hasher::new(promised.digest.algorithm())),
+            tap: Tap::new(promised.digest.algorithm()),
             left: promised.size,
             failure: None,
         })
+    }
+
+    /// The digest of what was read so far.
+    pub(super) fn tap(&self) -> Tap {
+        self.tap.clone()
     }
 
     /// Reads what nobody wanted to see, and tells whether all of it was what was promised.
@@ -48,12 +53,8 @@ impl<'a, R: Read> Source<'a, R> {
                 return Err(self.transfer(error));
             }
         }
-        match (self.failure.take(), self.hasher) {
-            (Some(failure), _) => Err(failure),
-            // An empty blob is never read.
-            (None, Some(hasher)) => self::ended(self.partial, hasher),
-            (None, None) => Ok(()),
-        }
+        // An empty blob is never read.
+        self.failure.take().map_or_else(|| self.check(), Err)
     }
 
     fn next(&mut self, buffer: &mut [u8]) -> Result<usize> {
@@ -67,13 +68,9 @@ impl<'a, R: Read> Source<'a, R> {
             count = self.fetch(buffer)?;
         }
         self.left -= count as u64;
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&buffer[..count]);
-        }
-        if self.left == 0
-            && let Some(hasher) = self.hasher.take()
-        {
-            ended(self.partial, hasher)?;
+        self.tap.update(&buffer[..count]);
+        if self.left == 0 {
+            self.check()?;
         }
         Ok(count)
     }
@@ -91,6 +88,11 @@ impl<'a, R: Read> Source<'a, R> {
         file.write_all(&buffer[..count])
             .map_err(|error| Error::io("keep what was fetched", self.partial.path(), error))?;
         Ok(count)
+    }
+
+    fn check(&self) -> Result<()> {
+        let wanted: &Digest = &self.partial.promised().digest;
+        same(wanted, &self.tap.digest(), || format!("the blob {wanted}"))
     }
 
     fn transfer(&self, source: io::Error) -> Error {
@@ -113,9 +115,4 @@ impl<R: Read> Read for Source<'_, R> {
             told
         })
     }
-}
-
-fn ended(partial: &Partial, hasher: Hasher) -> Result<()> {
-    let (wanted, found): (&Digest, _) = (&partial.promised().digest, hasher.finish());
-    same(wanted, &found, || format!("the blob {wanted}"))
 }

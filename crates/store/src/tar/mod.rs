@@ -12,7 +12,7 @@ mod pax;
 pub mod stream;
 pub mod write;
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 
 pub use header::Kind;
 use header::{BLOCK, Header};
@@ -296,6 +296,18 @@ impl<R: Read> Reader<R> {
         let passed = io::copy(&mut (&mut self.source).take(rest), &mut io::sink())?;
         (self.left, self.padding) = (0, 0);
         if passed == rest { Ok(()) } else { malformed("the archive is cut off inside an entry") }
+    }
+}
+
+impl<R: Read + Seek> Reader<R> {
+    /// Where the current entry's data begins in the source, and where it ends with what fills its last block.
+    /// The data is passed over unread; that the source has so much is the caller's to see.
+    pub(crate) fn skip(&mut self) -> Result<(u64, u64), Error> {
+        let start = self.source.stream_position()?;
+        let end = start.saturating_add(self.left + self.padding);
+        self.source.seek(io::SeekFrom::Start(end))?;
+        (self.left, self.padding) = (0, 0);
+        Ok((start, end))
     }
 }
 
