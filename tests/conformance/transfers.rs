@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use tests::{DockerRegistry, Guarded, Sandbox};
+use tests::{DockerRegistry, Guarded, Ids, Sandbox};
 
 const SAID: &str = "hello from a layer\n1000\n/data\none\nnew";
 
@@ -42,6 +42,50 @@ fn what_is_pulled_runs_and_is_pushed_with_its_digest() {
     let pushed: Value = serde_json::from_str(&pushed).unwrap();
     assert_eq!((pushed["Digest"].as_str(), &pushed["Sent"]), (Some(&digest[..]), &0.into()), "{pushed}");
     assert_eq!(skopeo(&["inspect", "--tls-verify=false", "--raw", &format!("docker://{beside}")]), raw);
+}
+
+/// `run` brings what is not here, says so on standard error, and leaves standard output to the program.
+#[test]
+fn run_pulls_what_is_missing() {
+    let Some(registry) = DockerRegistry::start(Guarded::No) else {
+        return tests::skip("docker-registry is not installed");
+    };
+    let layout = format!("oci:{}", tests::image("layers.oci").display());
+    let name = format!("{}/team/layers", registry.host());
+    skopeo(&["copy", "--dest-tls-verify=false", &layout, &format!("docker://{name}:latest")]);
+    let sandbox = Sandbox::new();
+    let run = |flags: &[&str]| sandbox.call(["run", "--rm"].iter().chain(flags).chain(&[&name[..]])).ended();
+    let never = run(&["--pull", "never"]);
+    assert!(never.code == 125 && never.err.contains("there is no image"), "{never}");
+    let first = run(&[]);
+    assert_eq!((first.code, first.out.trim()), (0, SAID), "{first}");
+    let begin = format!("Unable to find image '{name}:latest' locally\n");
+    let status = format!("Status: Downloaded newer image for {name}:latest\n");
+    assert!(first.err.starts_with(&begin) && first.err.contains(&status), "{first}");
+    let again = run(&[]);
+    assert_eq!((again.out.trim(), &again.err[..]), (SAID, ""), "nothing is asked when it is here: {again}");
+
+    // The name stands for another image there now: only `always` asks.
+    sandbox.import("minimal.tar", "minimal");
+    skopeo(&[
+        "copy",
+        "--dest-tls-verify=false",
+        &format!("tarball:{}", tests::image("minimal.tar").display()),
+        &format!("docker://{name}:latest"),
+    ]);
+    assert_eq!(run(&[]).out.trim(), SAID);
+    let other = sandbox.call(["run", "--rm", "--pull=always", "-q", &name, "echo", "other"]).ended();
+    assert_eq!((other.code, &other.out[..], &other.err[..]), (0, "other\n", ""), "{other}");
+    let current = run(&["--pull", "always"]);
+    assert!(current.err.contains(&format!("Status: Image is up to date for {name}:latest\n")), "{current}");
+    let gone = run(&["--pull", "always", "--plain-http", "x.invalid"]);
+    assert!(gone.err.contains("warning: x.invalid is spoken to without TLS"), "{gone}");
+    let error = sandbox.call(["run", "--rm", &format!("{}/none", registry.host())]).fails(125);
+    assert!(error.contains("Unable to find image") && error.contains("cannot pull"), "{error}");
+    assert!(sandbox.containers().is_empty());
+
+    let ordinary = Sandbox::rootless(Ids::Range);
+    assert_eq!(ordinary.call(["run", "--rm", &name, "echo", "ordinary"]).ok(), "ordinary");
 }
 
 /// An image that was imported has no manifest of its own: it gets one, the same wherever it is imported.

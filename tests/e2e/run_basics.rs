@@ -19,7 +19,7 @@ fn exit_codes_are_dockers() {
         (&["minimal", "/etc"], 126, "`/etc` cannot be executed"),
         (&["minimal", ""], 127, "was not found"),
         (&["-v", "/etc/hostname:/script", "minimal", "/script"], 126, "cannot be executed"),
-        (&["no-such-image", "true"], 125, "there is no image `no-such-image` here"),
+        (&["--pull", "never", "no-such-image", "true"], 125, "there is no image `no-such-image` here"),
         (&["minimal"], 125, "no command was given"),
         (&["--no-such-flag", "minimal", "true"], 125, "has no flag --no-such-flag"),
         (&[], 125, "needs IMAGE"),
@@ -29,7 +29,7 @@ fn exit_codes_are_dockers() {
         assert!(error.starts_with("error: ") && error.contains(says), "{words:?}: {error}");
         assert!(sandbox.containers().is_empty(), "{words:?}");
     }
-    let error = sandbox.run("no-such-image true").fails(125);
+    let error = sandbox.run("--pull never no-such-image true").fails(125);
     assert!(error.contains("hint: `bulkhead images`"), "{error}");
 }
 
@@ -170,9 +170,36 @@ fn images_by_name_tag_id_and_digest() {
     for image in
         ["minimal:other", "other/minimal", "ffffffffffff", &format!("minimal@sha256:{}", "0".repeat(64))]
     {
-        let error = sandbox.run(&format!("{image} true")).fails(125);
+        let error = sandbox.run(&format!("--pull never {image} true")).fails(125);
         assert!(error.contains("there is no image"), "{image}: {error}");
     }
+}
+
+/// An id names content, so no registry is asked for it; anything else is asked for, and that it cannot be had
+/// is our failure and not the program's.
+#[test]
+fn an_image_that_is_not_here_is_asked_for() {
+    let sandbox = Sandbox::minimal();
+    let id = "0".repeat(64);
+    for name in [format!("sha256:{id}"), id] {
+        let error = sandbox.run(&format!("{name} true")).fails(125);
+        assert!(error.contains("there is no image") && !error.contains("Unable"), "{name}: {error}");
+    }
+    // A port that was free a moment ago: nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let name = format!("127.0.0.1:{port}/nobody");
+    let want = format!("Unable to find image '{name}:latest' locally\n");
+    for flags in ["", "--pull missing", "--pull=missing"] {
+        let ended = sandbox.run(&format!("{flags} {name} true")).ended();
+        assert_eq!(ended.code, 125, "{ended}");
+        assert!(ended.err.starts_with(&want) && ended.err.contains("error: cannot pull"), "{ended}");
+    }
+    // `always` asks for what is here as well.
+    sandbox.call(["tag", "minimal", &name]).ok();
+    assert_eq!(sandbox.run(&format!("{name} echo here")).ok(), "here");
+    let error = sandbox.run(&format!("--pull always {name} echo here")).fails(125);
+    assert!(error.starts_with("error: cannot pull"), "{error}");
+    assert!(sandbox.containers().is_empty());
 }
 
 /// `name@sha256:…` is the manifest's digest, so only an image that came with one has such a name.

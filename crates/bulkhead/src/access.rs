@@ -11,7 +11,7 @@ use engine::registry::{Access, Proxies, Registries};
 use crate::output;
 
 /// Flags of every verb that speaks to a registry.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Registry options")]
 pub(crate) struct Options {
     /// Speak to this registry without TLS: anybody on the way reads and changes what is sent

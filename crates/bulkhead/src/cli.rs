@@ -323,7 +323,6 @@ mod tests {
             "--dns",
             "--link",
             "--gpus",
-            "--pull",
             "--runtime",
         ];
         for flag in later {

@@ -16,6 +16,8 @@ use crate::palette::{Palette, Style};
 pub(crate) enum Failure {
     /// There is something to say: a report for each thing that went wrong, in order.
     Told(Vec<Report>),
+    /// Another process of ours has said why; the exit code is left.
+    ToldElsewhere(u8),
     /// Whoever read our output went away, as `head` does. Nobody is left to talk to.
     ReaderLeft,
 }
@@ -92,6 +94,7 @@ impl Failure {
                 reports.iter().for_each(|report| output::warn(&report.render(palette)));
                 ExitCode::from(reports.last().map_or(OTHER, |report| report.code))
             }
+            Self::ToldElsewhere(code) => ExitCode::from(code),
             Self::ReaderLeft => ExitCode::from(BY_SIGPIPE),
         }
     }
@@ -131,6 +134,7 @@ pub(crate) mod tests {
                 let text = reports.iter().map(|report| report.render(&Palette::plain())).collect();
                 (text, reports.last().unwrap().code)
             }
+            Failure::ToldElsewhere(code) => (String::new(), *code),
             Failure::ReaderLeft => (String::new(), BY_SIGPIPE),
         }
     }

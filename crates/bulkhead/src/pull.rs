@@ -2,7 +2,7 @@
 //! `bulkhead pull`: an image from a registry.
 
 use clap::Args;
-use engine::News;
+use engine::{Engine, News, Pulled};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -35,32 +35,45 @@ pub(crate) struct Flags {
 }
 
 pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
-    let what = format!("cannot pull {}", flags.image);
-    let engine = global.engine(&what)?;
-    let mut progress = Progress::new(flags.quiet);
-    let pulled =
-        engine.pull(&flags.access.registries(), &flags.image, flags.platform.as_deref(), &mut |state| {
-            progress.show(&state);
-        });
-    progress.finish();
-    let pulled = pulled.map_err(|error| Failure::of_engine(what, &error))?;
-    let engine::Pulled { name, digest, id, news, present, fetched } = pulled;
-    let name = output::visible(&name);
+    let engine = global.engine(&headline(&flags.image))?;
+    let pulled = bring(&engine, &flags.access, &flags.image, flags.platform.as_deref(), flags.quiet)?;
     match flags.format {
-        Form::Json => {
-            let new = news == News::Newer;
-            output::json_lines(&[Row { name, digest, id, new, present, fetched }])
-        }
-        Form::Table if flags.quiet => output::print(&format!("{name}\n")),
-        // Docker's words, which scripts look for.
-        Form::Table => {
-            let status = match news {
-                News::Newer => "Downloaded newer image for",
-                News::UpToDate => "Image is up to date for",
-            };
-            output::print(&format!("Digest: {digest}\nStatus: {status} {name}\n{name}\n"))
-        }
+        Form::Json => output::json_lines(&[row(pulled)]),
+        Form::Table if flags.quiet => output::print(&format!("{}\n", output::visible(&pulled.name))),
+        Form::Table => output::print(&format!("{}{}\n", told(&pulled), output::visible(&pulled.name))),
     }
+}
+
+/// Pulls `image`, and shows on standard error how it goes unless it is to be `quiet`.
+pub(crate) fn bring(
+    engine: &Engine,
+    access: &access::Options,
+    image: &str,
+    platform: Option<&str>,
+    quiet: bool,
+) -> Result<Pulled, Failure> {
+    let mut progress = Progress::new(quiet);
+    let pulled = engine.pull(&access.registries(), image, platform, &mut |state| progress.show(&state));
+    progress.finish();
+    pulled.map_err(|error| Failure::of_engine(headline(image), &error))
+}
+
+/// What came of it, in Docker's words, which scripts look for.
+pub(crate) fn told(pulled: &Pulled) -> String {
+    let status = match pulled.news {
+        News::Newer => "Downloaded newer image for",
+        News::UpToDate => "Image is up to date for",
+    };
+    format!("Digest: {}\nStatus: {status} {}\n", pulled.digest, output::visible(&pulled.name))
+}
+
+fn headline(image: &str) -> String {
+    format!("cannot pull {image}")
+}
+
+fn row(pulled: Pulled) -> Row {
+    let Pulled { name, digest, id, news, present, fetched } = pulled;
+    Row { name: output::visible(&name), digest, id, new: news == News::Newer, present, fetched }
 }
 
 #[derive(Debug, Serialize)]

@@ -5,6 +5,7 @@
 //! what they become. A flag that is not here belongs to a later version and is refused.
 
 mod container;
+mod fetch;
 mod files;
 pub(crate) mod isolation;
 pub(crate) mod limits;
@@ -51,6 +52,8 @@ pub(crate) struct Flags {
     limits: limits::Flags,
     #[command(flatten)]
     isolation: isolation::Flags,
+    #[command(flatten)]
+    fetch: fetch::Flags,
 }
 
 /// What of the caller's surroundings a request can depend on.
@@ -67,6 +70,7 @@ pub(crate) fn call(flags: Flags, global: &Global) -> Result<ExitCode, Failure> {
     let here = std::env::current_dir();
     let here =
         here.map_err(|error| Failure::stopped("cannot tell the current directory", &error).code(OURS))?;
+    let fetch = flags.fetch.clone();
     let request = flags.request(&Surroundings { here: &here, variable: &|name| std::env::var(name) })?;
     needs_a_terminal(&request, std::io::stdin().is_terminal())?;
     let what = format!("cannot run {}", request.image);
@@ -82,7 +86,9 @@ pub(crate) fn call(flags: Flags, global: &Global) -> Result<ExitCode, Failure> {
         output: output.as_fd(),
         errors: errors.as_fd(),
     };
-    let exit = engine.run(&request, &streams, &mut clock);
+    let exit = fetch.around(&mut engine, &request.image, global.color, |engine| {
+        engine.run(&request, &streams, &mut clock)
+    })?;
     if clock.is_on() {
         output::warn(&where_the_time_went(&clock.stamps()));
     }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admit;
+mod apart;
 mod apparmor;
 mod containers;
 mod directory;
@@ -40,11 +41,12 @@ use runtime::cgroup::{Hierarchy, Placement};
 use store::Store;
 
 pub use self::drill::{DrillRequest, DrillStep, FACTS};
+pub use apart::apart;
 pub use error::{Error, Result};
 pub use images::{Archive, Force, HistoryEntry, ImageSummary, Loaded, Progress, Removal};
 pub use monitor::{Exit, Streams};
 pub use oci::Danger;
-pub use pull::{News, Pulled};
+pub use pull::{News, Pulled, name_elsewhere};
 pub use request::RunRequest;
 pub use runtime::clock::Clock;
 pub use runtime::walls;

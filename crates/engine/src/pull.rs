@@ -82,6 +82,15 @@ impl Engine {
     }
 }
 
+/// The name that a registry would be asked for, in full, when `name` is not here. Nothing for an id, which is
+/// content that is here or nowhere (Docker refuses 64 digits as a name for that reason).
+pub fn name_elsewhere(name: &str) -> Option<String> {
+    let digits = name.strip_prefix("sha256:");
+    let hex = digits.unwrap_or(name).bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_id = hex && (digits.is_some() || name.len() == 64);
+    Reference::parse(name).ok().filter(|_| !is_id).map(|reference| reference.familiar())
+}
+
 /// The layers, each once: an image may have the same one twice.
 fn layers(plan: &PullPlan) -> Result<Vec<Layer>> {
     let config = ImageConfig::parse(&plan.config)?;
@@ -132,4 +141,24 @@ fn fetch(
         other => other.into(),
     })?;
     Ok(Came::Fetched)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_elsewhere;
+
+    #[test]
+    fn ids_are_no_names() {
+        let id = "ab".repeat(32);
+        for name in [&id, &format!("sha256:{id}"), "sha256:ab", "", "No"] {
+            assert_eq!(name_elsewhere(name), None, "{name}");
+        }
+        for (name, want) in [
+            ("abcdef", "abcdef:latest"),
+            ("host:5000/sha256:ab", "host:5000/sha256:ab"),
+            ("sha256:x", "sha256:x"),
+        ] {
+            assert_eq!(name_elsewhere(name).as_deref(), Some(want));
+        }
+    }
 }
