@@ -13,6 +13,7 @@ mod diff;
 mod ends;
 mod export;
 mod reach;
+mod size;
 
 pub use commit::CommitRequest;
 pub use copy::{Copied, CopyRequest, Direction, Owners, SourceLinks};

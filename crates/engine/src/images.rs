@@ -174,14 +174,24 @@ impl Engine {
 
     /// An image or a container, as `docker inspect` shows it.
     pub fn inspect(&self, name: &str) -> Result<serde_json::Value> {
-        match self.records.find(name) {
-            Ok(record) => serde_json::to_value(&record).map_err(|error| Error::Invalid {
-                what: "the container's record".into(),
-                reason: error.to_string(),
-            }),
-            Err(Error::NoSuchContainer { .. }) => Ok(self.store.inspect(&self.existing(name)?)?),
-            Err(error) => Err(error),
+        match self.inspect_container(name) {
+            Err(Error::NoSuchContainer { .. }) => self.inspect_image(name),
+            other => other,
         }
+    }
+
+    /// An image, as `docker inspect` shows it.
+    pub fn inspect_image(&self, name: &str) -> Result<serde_json::Value> {
+        Ok(self.store.inspect(&self.existing(name)?)?)
+    }
+
+    /// All that is recorded of a container.
+    pub fn inspect_container(&self, name: &str) -> Result<serde_json::Value> {
+        let record = self.records.find(name)?;
+        serde_json::to_value(&record).map_err(|error| Error::Invalid {
+            what: "the container's record".into(),
+            reason: error.to_string(),
+        })
     }
 
     /// Gives the image `source` the name `target` as well.
@@ -203,11 +213,7 @@ impl Engine {
         if let Some(error) = failure {
             return Err(error);
         }
-        let removed = removed?.into_iter().map(|removed| match removed {
-            store::Removed::Untagged(name) => Removal::Untagged(name),
-            store::Removed::Deleted(digest) => Removal::Deleted(digest),
-        });
-        Ok(removed.collect())
+        Ok(removed?.into_iter().map(removal).collect())
     }
 
     pub(crate) fn existing(&self, name: &str) -> Result<store::Image> {
@@ -215,8 +221,15 @@ impl Engine {
     }
 }
 
+pub(crate) fn removal(removed: store::Removed) -> Removal {
+    match removed {
+        store::Removed::Untagged(name) => Removal::Untagged(name),
+        store::Removed::Deleted(digest) => Removal::Deleted(digest),
+    }
+}
+
 /// Go's zero time, the first second of the year 1, stands for none.
-fn when(seconds: i64) -> Option<SystemTime> {
+pub(crate) fn when(seconds: i64) -> Option<SystemTime> {
     let distance = Duration::from_secs(seconds.unsigned_abs());
     match seconds {
         _ if seconds <= GO_ZERO => None,

@@ -101,21 +101,25 @@ impl Store {
         self.root.join("blobs").join(layer_name(digest))
     }
 
-    /// Removes content that no image names. The caller holds the store alone.
-    pub(crate) fn remove_unused_blobs(&self) -> Result<()> {
+    /// Removes content that no image names, and says how many bytes that was. The caller holds the store
+    /// alone.
+    pub(crate) fn remove_unused_blobs(&self) -> Result<u64> {
         let parent = self.root.join("blobs");
         let failed = |error| Error::io("list the store's content", &parent, error);
         let used: HashSet<String> =
             self.database()?.blobs()?.into_iter().map(|digest| digest.replacen(':', "-", 1)).collect();
+        let mut bytes = 0;
         for entry in std::fs::read_dir(&parent).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
             if name.to_str().is_some_and(|name| used.contains(name)) {
                 continue;
             }
+            bytes += entry.metadata().map_err(failed)?.len();
             let path = parent.join(&name);
             std::fs::remove_file(&path).map_err(|error| Error::io("remove content", &path, error))?;
         }
-        Ok(())
+        Ok(bytes)
     }
 }
 

@@ -141,6 +141,14 @@ impl Database {
         rows.collect::<std::result::Result<_, _>>().told(step)
     }
 
+    /// The digests of all content that the image `id` is made of.
+    pub(crate) fn blobs_of(&self, id: &str) -> Result<Vec<String>> {
+        let step = "list the image's content";
+        let mut query = self.db.prepare("SELECT digest FROM blob WHERE image = ?1").told(step)?;
+        let rows = query.query_map([id], |row| row.get(0)).told(step)?;
+        rows.collect::<std::result::Result<_, _>>().told(step)
+    }
+
     /// Whether the content `digest` was found to be the layer `diff_id` when it came.
     pub(crate) fn is_pair(&self, digest: &str, diff_id: &str) -> Result<bool> {
         let sql = "SELECT 1 FROM blob WHERE digest = ?1 AND diff_id = ?2 LIMIT 1";

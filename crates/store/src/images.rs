@@ -9,6 +9,7 @@ use crate::Store;
 use crate::database::{Database, Row};
 use crate::error::{Error, Result};
 use crate::layers::layer_name;
+use crate::prune::Pruned;
 use crate::staging::Staging;
 
 /// An image that is here, whole.
@@ -164,30 +165,34 @@ impl Store {
         database.remove(&id)?;
         let mut removed: Vec<_> = names.iter().map(|name| Removed::Untagged(familiar(name))).collect();
         removed.push(Removed::Deleted(id));
-        removed.extend(self.remove_unused_layers(&staging)?);
+        removed.extend(self.remove_unused_layers(&staging)?.removed);
         self.remove_unused_blobs()?;
         staging.finish();
         Ok(removed)
     }
 
     /// Removes the layers that no image has. The caller holds the store alone.
-    pub(crate) fn remove_unused_layers(&self, staging: &Staging) -> Result<Vec<Removed>> {
+    pub(crate) fn remove_unused_layers(&self, staging: &Staging) -> Result<Pruned> {
         let mut used = HashSet::new();
         for row in self.database()?.all()? {
             used.extend(image(row)?.layers.iter().map(layer_name));
         }
         let parent = self.root.join("layers");
         let failed = |error| Error::io("list the layers", &parent, error);
-        let mut removed = Vec::new();
+        let mut gone = Pruned::default();
         for entry in std::fs::read_dir(&parent).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             let Some(text) = name.to_str().filter(|name| !used.contains(*name)) else { continue };
+            let digest = text.replacen('-', ":", 1);
+            // A layer that nobody has the figures of is no less in the way.
+            let bytes = Digest::parse(&digest).ok().and_then(|layer| self.layer_size(&layer).ok());
             // Out of sight at once; the files go with the staging directory.
             std::fs::rename(parent.join(&name), staging.path().join(&name))
                 .map_err(|error| Error::io("remove a layer", &parent.join(&name), error))?;
-            removed.push(Removed::Deleted(text.replacen('-', ":", 1)));
+            gone.bytes += bytes.unwrap_or(0);
+            gone.removed.push(Removed::Deleted(digest));
         }
-        Ok(removed)
+        Ok(gone)
     }
 
     /// How the image came to be, the newest step first.
@@ -292,6 +297,6 @@ fn image(row: Row) -> Result<Image> {
     })
 }
 
-fn familiar(reference: &str) -> String {
+pub(crate) fn familiar(reference: &str) -> String {
     Reference::parse(reference).map_or_else(|_| reference.to_owned(), |reference| reference.familiar())
 }

@@ -29,11 +29,13 @@ mod import;
 mod intake;
 mod layers;
 pub mod pack;
+mod prune;
 pub mod receive;
 mod save;
 mod staging;
 pub mod tar;
 pub mod unpack;
+mod usage;
 
 use std::fs::File;
 use std::os::unix::fs::DirBuilderExt;
@@ -50,7 +52,9 @@ pub use embedded::EmbeddedFile;
 pub use error::{Error, Result};
 pub use images::{HistoryStep, Image, Removed, Summary};
 pub use intake::{Intake, Partial, Wanted};
+pub use prune::Pruned;
 pub use save::Saved;
+pub use usage::{ImageUsage, Usage};
 
 /// The open store.
 #[derive(Debug)]
