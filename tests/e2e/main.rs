@@ -27,5 +27,6 @@ mod run_streams;
 mod run_terminal;
 mod run_walls;
 mod smoke;
+mod space;
 mod view;
 mod walls;

@@ -18,8 +18,9 @@ use crate::flags::switch;
 use crate::global::Global;
 use crate::palette::{self, Palette, When};
 use crate::{
-    commit, completions, copy, cp, diff, drill, export, history, images, import, inspect, load, login,
-    logout, man, manifest, output, ps, pull, push, registry, rm, rmi, run, save, tag, usage, walls,
+    commit, completions, container, copy, cp, diff, drill, export, groups, history, image, images, import,
+    inspect, load, login, logout, man, manifest, output, ps, pull, push, registry, rm, rmi, run, save,
+    system, tag, usage, walls,
 };
 
 /// Run containers behind walls that stand unless you take them down
@@ -65,6 +66,9 @@ enum Verb {
     Cp(cp::Flags),
     Export(export::Flags),
     Commit(commit::Flags),
+    Image(image::Flags),
+    Container(container::Flags),
+    System(system::Flags),
     Walls(walls::Flags),
     Drill(Box<drill::Flags>),
     Completions(completions::Flags),
@@ -99,6 +103,9 @@ impl CommandLine {
             Verb::Cp(flags) => cp::call(&flags, global),
             Verb::Export(flags) => export::call(&flags, global),
             Verb::Commit(flags) => commit::call(&flags, global),
+            Verb::Image(flags) => image::call(&flags, global),
+            Verb::Container(flags) => container::call(&flags, global),
+            Verb::System(flags) => system::call(&flags, global),
             Verb::Walls(flags) => walls::call(&flags, global),
             Verb::Drill(flags) => drill::call(*flags, global),
             Verb::Completions(flags) => completions::call(&flags),
@@ -154,7 +161,7 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Asked, Failure> {
 
 /// The form that help, completions and manual pages show.
 pub(crate) fn command() -> Command {
-    with_help_flag(CommandLine::command())
+    with_help_flag(groups::introduced(CommandLine::command()))
 }
 
 fn with_help_flag(command: Command) -> Command {

@@ -85,7 +85,7 @@ fn row(container: &Record, listing: &Listing, now: SystemTime) -> Row {
 }
 
 /// Docker's words.
-fn status(container: &Record, created: SystemTime, now: SystemTime) -> String {
+pub(crate) fn status(container: &Record, created: SystemTime, now: SystemTime) -> String {
     match (container.state, container.exit_code) {
         (State::Created, _) => "Created".to_owned(),
         // A container starts as soon as it is created.

@@ -260,6 +260,19 @@ mod tests {
             "hint: `bulkhead tag --help` explains its flags",
             1,
         ),
+        ("bulkhead image prun", "there is no verb \"prun\"", "hint: did you mean prune?", 1),
+        (
+            "bulkhead image prune --filter x",
+            r#"--filter: "x" is not NAME=VALUE"#,
+            "hint: `bulkhead image prune --help` explains its flags",
+            125,
+        ),
+        (
+            "bulkhead container remove",
+            "`bulkhead container rm` needs CONTAINER",
+            "hint: `bulkhead container rm --help` explains its flags",
+            1,
+        ),
         ("bulkhead rmi", "`bulkhead rmi` needs IMAGE", "hint: `bulkhead rmi --help` explains its flags", 1),
         (
             "bulkhead completions tcsh",
