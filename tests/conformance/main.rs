@@ -17,6 +17,7 @@ mod members;
 mod peers;
 mod registry;
 mod registry_index;
+mod space;
 mod tarball;
 mod transfers;
 mod tree;

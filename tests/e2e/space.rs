@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use kernel::rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 use tests::{Background, Sandbox};
 
@@ -161,10 +162,10 @@ fn content(directory: &Path) -> u64 {
     std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
 }
 
-/// Megabytes with three digits.
+/// Megabytes with four digits.
 fn human(bytes: u64) -> String {
-    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let text = format!("{:.2}", bytes as f64 / 1e6);
+    #[allow(clippy::cast_precision_loss, reason = "four digits are shown")]
+    let text = format!("{:.3}", bytes as f64 / 1e6);
     format!("{}MB", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
@@ -189,6 +190,24 @@ fn what_a_container_wrote_is_measured() {
 fn end(running: Background) {
     running.signal(kernel::rustix::process::Signal::TERM);
     assert_eq!(running.end().0, 0);
+}
+
+/// Whoever holds the store is about to name an image or to use one: a prune waits, and looks afterwards.
+#[test]
+fn a_prune_waits_for_who_uses_the_store() {
+    let sandbox = Sandbox::minimal();
+    let lock = std::fs::File::options().write(true).open(sandbox.root().join("lock")).unwrap();
+    flock(&lock, FlockOperation::LockShared).unwrap();
+    let prune = sandbox.call(["image", "prune", "-a", "-f"]).spawn();
+    // proc_locks(5): `1: -> FLOCK ADVISORY WRITE PID ...` waits.
+    let waits = format!("-> FLOCK  ADVISORY  WRITE {} ", prune.pid());
+    tests::eventually("the prune waits for the lock", || {
+        std::fs::read_to_string("/proc/locks").unwrap().contains(&waits).then_some(())
+    });
+    assert_eq!(ids(&sandbox).len(), 1);
+    flock(&lock, FlockOperation::Unlock).unwrap();
+    assert_eq!(prune.end().0, 0);
+    assert_eq!(ids(&sandbox), [""; 0]);
 }
 
 /// Runs of an image beside prunes of all images: each run finds it whole or not at all.

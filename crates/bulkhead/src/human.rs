@@ -3,22 +3,39 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Bytes in powers of 1000 with three digits: `4.26MB`.
+/// Bytes in powers of 1000 with three digits, as listings of images have them: `4.26MB`.
 pub(crate) fn size(bytes: u64) -> String {
+    rounded(bytes, 3)
+}
+
+/// The same with four digits, as sums have them: `4.262MB`.
+pub(crate) fn sum(bytes: u64) -> String {
+    rounded(bytes, 4)
+}
+
+fn rounded(bytes: u64, digits: u32) -> String {
     let mut unit = 0;
     let mut scale = 1_u64;
-    // 999.5 would be shown as 1000: that is 1 of the next unit.
-    while bytes.saturating_mul(2) >= scale.saturating_mul(1999) && unit + 1 < UNITS.len() {
+    // What would be shown as 1000 is 1 of the next unit: 999.5 with three digits.
+    let most = 2 * 10_u64.pow(digits) - 1;
+    let widen = 10_u64.pow(digits - 3);
+    while bytes.saturating_mul(2 * widen) >= scale.saturating_mul(most) && unit + 1 < UNITS.len() {
         unit += 1;
         scale *= 1000;
     }
-    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+    #[allow(clippy::cast_precision_loss, reason = "few digits are shown")]
     let value = bytes as f64 / scale as f64;
-    let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
-    let digits = format!("{value:.decimals$}");
-    let digits =
-        if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
-    format!("{digits}{}", UNITS[unit])
+    let (half, all) = (10_f64.powi(1 - i32::try_from(digits).unwrap_or(3)) / 2.0, digits as usize);
+    let whole = if value < 10.0 - half {
+        1
+    } else if value < 100.0 - 10.0 * half {
+        2
+    } else {
+        3
+    };
+    let text = format!("{value:.decimals$}", decimals = all - whole);
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{}", UNITS[unit])
 }
 
 /// How long: `About an hour`, `3 weeks`.
@@ -119,6 +136,24 @@ mod tests {
             (u64::MAX, "18.4EB"),
         ] {
             assert_eq!(size(bytes), want);
+        }
+    }
+
+    #[test]
+    fn sums() {
+        for (bytes, want) in [
+            (0, "0B"),
+            (999, "999B"),
+            (1984, "1.984kB"),
+            (3_000_000, "3MB"),
+            (9_999_600, "10MB"),
+            (12_345_678, "12.35MB"),
+            (123_456_789, "123.5MB"),
+            (999_940_000, "999.9MB"),
+            (999_950_000, "1GB"),
+            (u64::MAX, "18.45EB"),
+        ] {
+            assert_eq!(sum(bytes), want);
         }
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
         let lines = pruned.removed.iter().map(line).collect::<String>();
         text = format!("Deleted Images:\n{lines}\n");
     }
-    output::print(&format!("{text}Total reclaimed space: {}\n", human::size(pruned.reclaimed)))
+    output::print(&format!("{text}Total reclaimed space: {}\n", human::sum(pruned.reclaimed)))
 }
 
 /// Docker's words, which are not those of `rmi`.

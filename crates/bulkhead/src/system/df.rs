@@ -108,7 +108,7 @@ fn kinds(found: &DiskUse) -> Vec<Kind> {
     let kind = |kind, share: &Share| Kind {
         active: share.active.to_string(),
         reclaimable: reclaimable(share),
-        size: human::size(share.size),
+        size: human::sum(share.size),
         total_count: share.total.to_string(),
         kind,
     };
@@ -122,7 +122,7 @@ fn kinds(found: &DiskUse) -> Vec<Kind> {
 
 /// As Docker has it, rounded down.
 fn reclaimable(share: &Share) -> String {
-    let size = human::size(share.reclaimable);
+    let size = human::sum(share.reclaimable);
     match share.size {
         0 => size,
         whole => format!("{size} ({}%)", u128::from(share.reclaimable) * 100 / u128::from(whole)),
@@ -180,14 +180,14 @@ fn image_row(image: &ImageUse, now: SystemTime) -> ImageRow {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "<none>".to_owned());
     ImageRow {
         containers: image.containers.to_string(),
-        content: human::size(image.content),
+        content: human::sum(image.content),
         created_since: image.created.map_or_else(|| "N/A".to_owned(), |then| human::ago(then, now)),
         id: human::short_id(&image.id).to_owned(),
         repository: or_none(&image.repository),
-        shared_size: human::size(image.shared),
-        size: human::size(image.size),
+        shared_size: human::sum(image.shared),
+        size: human::sum(image.size),
         tag: or_none(&image.tag),
-        unique_size: human::size(image.size - image.shared),
+        unique_size: human::sum(image.size - image.shared),
     }
 }
 
@@ -200,7 +200,7 @@ fn container_row(ContainerUse { record, size }: &ContainerUse, now: SystemTime) 
         local_volumes: "0".to_owned(),
         names: record.name.clone(),
         running_for: human::ago(created, now),
-        size: size.as_ref().map_or_else(|_| "N/A".to_owned(), |size| human::size(*size)),
+        size: size.as_ref().map_or_else(|_| "N/A".to_owned(), |size| human::sum(*size)),
         status: ps::status(record, created, now),
     }
 }
@@ -224,8 +224,8 @@ mod tests {
         };
         let want = "\
 TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE
-Images          3         1         4.26MB    2MB (46%)
-Image Content   9         3         4.26MB    2MB (46%)
+Images          3         1         4.262MB   2MB (46%)
+Image Content   9         3         4.262MB   2MB (46%)
 Containers      1         1         10B       0B (0%)
 Local Volumes   0         0         0B        0B
 ";
@@ -233,7 +233,7 @@ Local Volumes   0         0         0B        0B
         let line = serde_json::to_string(&kinds(&found)[0]).unwrap();
         assert_eq!(
             line,
-            r#"{"Active":"1","Reclaimable":"2MB (46%)","Size":"4.26MB","TotalCount":"3","Type":"Images"}"#
+            r#"{"Active":"1","Reclaimable":"2MB (46%)","Size":"4.262MB","TotalCount":"3","Type":"Images"}"#
         );
     }
 }
