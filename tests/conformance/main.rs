@@ -6,6 +6,7 @@
 mod adversarial;
 mod bombs;
 mod choosing;
+mod commits;
 mod container_files;
 mod digests;
 mod documents;

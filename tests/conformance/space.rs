@@ -37,11 +37,6 @@ fn prune_and_df_agree_with_docker() {
         "dd if=/dev/zero of=/x bs=1000 count=3000 2>&1",
     ];
     docker.client(run);
-    let kinds = |text: &str| {
-        let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        rows.filter(|row| ["Images", "Containers", "Local Volumes"].contains(&row["Type"].as_str().unwrap()))
-            .collect::<Vec<_>>()
-    };
     let ours = kinds(&sandbox.call(["system", "df", "--format", "json"]).ok());
     let theirs = kinds(&docker.client(["system", "df", "--format", "{{json .}}"]));
     assert_eq!(ours[1..], theirs[1..], "containers and volumes");
@@ -53,21 +48,6 @@ fn prune_and_df_agree_with_docker() {
         let (ours, theirs) = (megabytes(&ours[0][key]), megabytes(&theirs[0][key]));
         assert!(ours <= theirs && theirs - ours < 0.01, "{key}: {ours} and {theirs}");
     }
-    // Nothing but the ids differs, which Docker makes anew for each import.
-    let shape = |text: &str| {
-        let mut lines: Vec<String> = text
-            .lines()
-            .map(|line| match line.split_once("sha256:") {
-                Some((before, _)) => before.to_owned(),
-                None => line.to_owned(),
-            })
-            .collect();
-        // A layer that several images have goes with the last of them here; Docker makes one for each import.
-        lines.retain(|line| !line.starts_with("Total"));
-        lines.sort();
-        lines.dedup();
-        lines
-    };
     for words in [
         &["image", "prune", "-f", "--filter", "label=a=3"][..],
         &["image", "prune", "-f"],
@@ -85,6 +65,26 @@ fn prune_and_df_agree_with_docker() {
         );
         assert_eq!(images(&ours), images(&theirs), "{words:?}");
     }
+}
+
+/// The rows that both have.
+fn kinds(text: &str) -> Vec<Value> {
+    let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    rows.filter(|row| ["Images", "Containers", "Local Volumes"].contains(&row["Type"].as_str().unwrap()))
+        .collect()
+}
+
+/// The lines without ids, which Docker makes anew for each import, and each once: a layer that several
+/// images have goes with the last of them.
+fn shape(text: &str) -> Vec<String> {
+    let line = |line: &str| match line.split_once("sha256:") {
+        Some((before, _)) => before.to_owned(),
+        None => line.to_owned(),
+    };
+    let mut lines: Vec<String> = text.lines().filter(|line| !line.starts_with("Total")).map(line).collect();
+    lines.sort();
+    lines.dedup();
+    lines
 }
 
 /// A root file system of one file.

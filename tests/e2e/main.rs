@@ -5,6 +5,7 @@
 
 mod calls;
 mod cgroups;
+mod commit;
 mod crash;
 mod drill;
 mod drill_page;

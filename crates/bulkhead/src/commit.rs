@@ -4,15 +4,17 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use engine::files::CommitRequest;
+use engine::files::{CommitRequest, Committed, Pause};
 
 use crate::failure::Failure;
+use crate::flags::switch;
 use crate::global::Global;
 use crate::output;
 
 /// Make an image of a container's changes
 ///
-/// What is mounted in the container is not in it. The time that the image tells is that of SOURCE_DATE_EPOCH,
+/// The image runs as the container did: with its command, user, variables, labels and the rest. What is mounted
+/// in the container is not in it. A container that runs stands still while its files are read. The time that the image tells is that of SOURCE_DATE_EPOCH,
 /// when set, else now: the same changes at the same time give the same image.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  bulkhead commit -m 'with nginx' -c 'CMD [\"nginx\"]' web web:2")]
@@ -32,6 +34,18 @@ pub(crate) struct Flags {
     /// A Dockerfile instruction for the image, as in 'CMD ["bash"]'; may be given more than once
     #[arg(short, long, value_name = "INSTRUCTION")]
     change: Vec<String>,
+    /// Pause the container while its files are read, or fail; --pause=false lets it run on. Without this it is
+    /// paused where that is possible
+    #[arg(
+        short,
+        long,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = switch::parse
+    )]
+    pause: Option<bool>,
 }
 
 pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
@@ -42,9 +56,17 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
         message: flags.message.clone(),
         changes: flags.change.clone(),
         created: created(&what)?,
+        pause: match flags.pause {
+            Some(true) => Pause::Must,
+            Some(false) => Pause::No,
+            None => Pause::IfPossible,
+        },
     };
-    let id = global.engine(&what)?.commit(&flags.container, &request);
-    let id = id.map_err(|error| Failure::of_engine(what, &error))?;
+    let committed = global.engine(&what)?.commit(&flags.container, &request);
+    let Committed { id, notice } = committed.map_err(|error| Failure::of_engine(what, &error))?;
+    if let Some(notice) = notice {
+        output::warn(&format!("note: {}\n", output::visible(&notice)));
+    }
     output::print(&format!("{id}\n"))
 }
 

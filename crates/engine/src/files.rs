@@ -15,7 +15,7 @@ mod export;
 mod reach;
 mod size;
 
-pub use commit::CommitRequest;
+pub use commit::{CommitRequest, Committed, Pause};
 pub use copy::{Copied, CopyRequest, Direction, Owners, SourceLinks};
 pub use diff::{Change, Changed};
 pub use reach::Reached;

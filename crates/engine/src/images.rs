@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use oci::config::Process;
 use store::Changes;
 
 use crate::Engine;
@@ -119,7 +120,7 @@ impl Engine {
         message: &str,
         progress: &mut (dyn FnMut(Progress<'_>) + Send),
     ) -> Result<String> {
-        let mut asked = Changes { message: message.to_owned(), ..Changes::default() };
+        let mut asked = Changes::to(Process::default(), message.to_owned());
         for instruction in changes {
             asked.apply(instruction)?;
         }

@@ -33,6 +33,7 @@ pub mod request;
 mod run;
 mod save;
 pub mod secret;
+mod settings;
 mod standing;
 mod told;
 pub mod unpacker;

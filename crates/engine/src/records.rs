@@ -87,6 +87,9 @@ pub struct Details {
     pub stop_signal: Option<i32>,
     /// Seconds from that signal until it is killed; negative means for ever.
     pub stop_timeout: Option<i64>,
+    /// What the image says of how to run it, with what was asked for in its place: the configuration of
+    /// an image that is made of the container. Nothing in a record of an earlier version.
+    pub config: Option<oci::config::Process>,
 }
 
 /// Where in its life a container is.

@@ -15,7 +15,7 @@ use crate::monitor::{self, Exit, Streams};
 use crate::prepare::{self, Place};
 use crate::records::{Details, Record, State};
 use crate::request::{Afterwards, RunRequest};
-use crate::{Engine, directory, lowered, name};
+use crate::{Engine, directory, lowered, name, settings};
 
 impl Engine {
     /// Runs a container from `request` until its first process has ended.
@@ -135,13 +135,14 @@ impl Engine {
             user: request.process.user.clone().unwrap_or_default(),
             stop_signal: request.process.stop_signal,
             stop_timeout: request.process.stop_timeout,
+            config: Some(settings::settings(request, &admitted.image().config.config)),
         })
     }
 
     fn place<'a>(&'a self, record: &'a Record, image: &Image, streams: &Streams<'_>) -> Place<'a> {
         // Without a terminal of the caller's, the container's starts without a size.
         let window = monitor::window(streams).map_or((0, 0), |size| (size.ws_row, size.ws_col));
-        let layers = image.layers.iter().rev().map(|layer| self.store.layer_path(layer));
+        let layers = self.store.layer_paths(image).into_iter();
         Place {
             id: &record.id,
             slot: record.slot,

@@ -81,6 +81,12 @@ pub struct Process {
     /// `SIGTERM` or a number.
     #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
     pub stop_signal: String,
+    /// How to tell whether it is well (Docker's); not looked into here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthcheck: Option<serde_json::Value>,
+    /// Instructions for who builds on this image (Docker's).
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub on_build: Vec<String>,
 }
 
 /// The value of a set's members.

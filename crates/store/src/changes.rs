@@ -12,11 +12,26 @@ pub struct Changes {
     pub process: Process,
     /// A remark for its history.
     pub message: String,
+    /// Whether a CMD was among the changes.
+    cmd: Said,
+}
+
+/// Whether something was said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Said {
+    #[default]
+    No,
+    Yes,
 }
 
 impl Changes {
-    /// Takes one Dockerfile instruction: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME
-    /// or WORKDIR.
+    /// None yet, to an image that runs so and whose history has this remark.
+    pub fn to(process: Process, message: String) -> Self {
+        Self { process, message, cmd: Said::No }
+    }
+
+    /// Takes one Dockerfile instruction: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER,
+    /// VOLUME or WORKDIR.
     pub fn apply(&mut self, instruction: &str) -> Result<()> {
         let refused = |why: &str| {
             Error::invalid(format!("the change `{}` cannot be made: {why}", oci::shown(instruction)))
@@ -26,10 +41,18 @@ impl Changes {
         let rest = rest.trim();
         let process = &mut self.process;
         match word.to_ascii_uppercase().as_str() {
-            "CMD" => process.cmd = command(rest).ok_or_else(|| refused("its list is not JSON"))?,
+            "CMD" => {
+                process.cmd = command(rest).ok_or_else(|| refused("its list is not JSON"))?;
+                self.cmd = Said::Yes;
+            }
             "ENTRYPOINT" => {
                 process.entrypoint = command(rest).ok_or_else(|| refused("its list is not JSON"))?;
+                // Docker's rule: another program has no use for the arguments of the one before.
+                if self.cmd == Said::No {
+                    process.cmd.clear();
+                }
             }
+            "ONBUILD" => process.on_build.push(trigger(rest).map_err(refused)?),
             "ENV" => {
                 for (name, value) in pairs(rest).map_err(refused)? {
                     let begin = format!("{name}=");
@@ -57,7 +80,7 @@ impl Changes {
             "STOPSIGNAL" => process.stop_signal = rest.to_owned(),
             _ => {
                 return Err(refused(
-                    "only CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME and WORKDIR can be changed",
+                    "only CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME and WORKDIR can be changed",
                 ));
             }
         }
@@ -71,6 +94,15 @@ fn command(text: &str) -> Option<Vec<String>> {
         return serde_json::from_str(text).ok();
     }
     Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()])
+}
+
+/// An instruction for later. Docker's rule: these three cannot be one.
+fn trigger(text: &str) -> Result<String, &'static str> {
+    let word = text.split_whitespace().next().unwrap_or_default();
+    match word.to_ascii_uppercase().as_str() {
+        "ONBUILD" | "FROM" | "MAINTAINER" => Err("ONBUILD, FROM and MAINTAINER cannot come behind ONBUILD"),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// `80` is `80/tcp`.
@@ -144,6 +176,25 @@ mod tests {
     }
 
     #[test]
+    fn another_program_has_no_use_for_the_arguments_of_the_one_before() {
+        let with_cmd = |lines: &[&str]| {
+            let process = Process { cmd: vec!["old".to_owned()], ..Process::default() };
+            let mut changes = Changes::to(process, String::new());
+            lines.iter().for_each(|line| changes.apply(line).unwrap());
+            changes.process.cmd
+        };
+        assert_eq!(with_cmd(&["ENTRYPOINT [\"e\"]"]), [""; 0]);
+        assert_eq!(with_cmd(&["CMD [\"c\"]", "ENTRYPOINT [\"e\"]"]), ["c"]);
+        assert_eq!(with_cmd(&["ENTRYPOINT [\"e\"]", "CMD [\"c\"]"]), ["c"]);
+    }
+
+    #[test]
+    fn instructions_for_later() {
+        let process = apply(&["ONBUILD RUN make", "onbuild copy . /src"]);
+        assert_eq!(process.on_build, ["RUN make", "copy . /src"]);
+    }
+
+    #[test]
     fn variables_and_labels() {
         let process = apply(&["ENV A=1 B=\"two words\" C=a\\ b", "env A 2 and more", "LABEL x=y 'z w'=1"]);
         assert_eq!(process.env, ["B=two words", "C=a b", "A=2 and more"]);
@@ -174,6 +225,9 @@ mod tests {
             "EXPOSE x",
             "EXPOSE 0",
             "EXPOSE 1/ip",
+            "ONBUILD",
+            "ONBUILD ONBUILD RUN x",
+            "ONBUILD from x",
         ] {
             assert!(Changes::default().apply(line).is_err(), "{line}");
         }

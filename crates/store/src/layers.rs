@@ -2,6 +2,7 @@
 //! One stream into one layer: decompressed, digested and unpacked in one pass.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::intake::Pending;
 use crate::staging::Staging;
 use crate::unpack::{self, Marks, Modes, Options, Owners};
-use crate::{Store, Unpacking};
+use crate::{Image, Store, Unpacking};
 
 /// What is known of an unpacked layer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -83,6 +84,15 @@ pub(crate) struct Fresh {
 }
 
 impl Store {
+    /// The trees of an image's layers, the topmost first, and each once: overlayfs refuses to join one with
+    /// itself (ELOOP), and a layer that lies above and below others shows all it has, and hides all it
+    /// hides, from above.
+    pub fn layer_paths(&self, image: &Image) -> Vec<PathBuf> {
+        let mut seen = HashSet::new();
+        let from_the_top = image.layers.iter().rev().filter(|layer| seen.insert(*layer));
+        from_the_top.map(|layer| self.layer_path(layer)).collect()
+    }
+
     /// The tree of a layer.
     pub fn layer_path(&self, diff_id: &Digest) -> PathBuf {
         self.layer_directory(diff_id).join("fs")

@@ -64,7 +64,7 @@ impl Engine {
         let record = self.records.find(name)?;
         let image = self.existing(&record.image)?;
         let directory = directory::path(self.records.containers(), &record.id);
-        let layers = image.layers.iter().rev().map(|layer| self.store.layer_path(layer)).collect();
+        let layers = self.store.layer_paths(&image);
         let ids = self.ids(&directory)?;
         Ok(Subject { record, image, directory, layers, ids })
     }

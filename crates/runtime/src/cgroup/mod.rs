@@ -12,6 +12,7 @@
 
 mod devices;
 mod ending;
+mod freeze;
 mod hierarchy;
 mod resources;
 
@@ -24,6 +25,7 @@ use kernel::rustix::fs::{CWD, Mode, OFlags};
 use kernel::{Errno, rustix};
 
 pub use devices::{DeviceRule, default_devices};
+pub use freeze::Frozen;
 pub use hierarchy::{Hierarchy, Placement};
 use hierarchy::{Tree, Version};
 pub use resources::Resources;
