@@ -86,11 +86,13 @@ fn a_record_without_settings() {
     assert_eq!(config(&sandbox, "made"), config(&sandbox, "minimal"));
 }
 
-/// A container that counts in a file for as long as it may.
-fn counting(sandbox: &Sandbox) -> Background {
-    let script =
-        "trap 'exit 0' TERM; echo ready; i=0; while :; do i=$((i+1)); echo $i > /one; echo $i > /two; done";
-    let mut running = sandbox.call(["run", "--name", "live", "minimal", "sh", "-c", script]).spawn();
+/// A container that counts in two files for as long as it may.
+const COUNTING: &str = "echo ready; i=0; while :; do i=$((i+1)); echo $i > /one; echo $i > /two; done";
+const IDLE: &str = "echo ready; while :; do sleep 1 & wait $!; done";
+
+fn running(sandbox: &Sandbox, script: &str) -> Background {
+    let script = format!("trap 'exit 0' TERM; {script}");
+    let mut running = sandbox.call(["run", "--name", "live", "minimal", "sh", "-c", &script]).spawn();
     running.read_until("ready");
     running
 }
@@ -118,7 +120,7 @@ fn reads(directory: &Path, file: &str) -> String {
 #[test]
 fn a_container_stands_still_meanwhile_and_goes_on() {
     let sandbox = Sandbox::minimal();
-    let running = counting(&sandbox);
+    let running = running(&sandbox, COUNTING);
     let Some(cgroup) = cgroup(&sandbox) else {
         end(running);
         return tests::skip("no cgroup of version 2 can be frozen here");
@@ -145,9 +147,8 @@ fn a_container_stands_still_meanwhile_and_goes_on() {
 #[test]
 fn a_killed_commit_lets_the_container_go_on() {
     let sandbox = Sandbox::minimal();
-    let script = "trap 'exit 0' TERM; dd if=/dev/zero of=/large bs=1M count=300; echo ready; while :; do sleep 1 & wait $!; done";
-    let mut running = sandbox.call(["run", "--name", "live", "minimal", "sh", "-c", script]).spawn();
-    running.read_until("ready");
+    let script = format!("dd if=/dev/zero of=/large bs=1M count=300; {IDLE}");
+    let running = running(&sandbox, &script);
     let Some(cgroup) = cgroup(&sandbox) else {
         end(running);
         return tests::skip("no cgroup of version 2 can be frozen here");
@@ -176,7 +177,7 @@ fn a_killed_commit_lets_the_container_go_on() {
 fn where_nothing_can_stand_still() {
     let sandbox = Sandbox::rootless(Ids::Range);
     sandbox.import("minimal.tar", "minimal");
-    let running = counting(&sandbox);
+    let running = running(&sandbox, IDLE);
     if cgroup(&sandbox).is_some() {
         end(running);
         return tests::skip("an ordinary user has a delegated cgroup here");

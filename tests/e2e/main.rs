@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod acl;
 mod calls;
 mod cgroups;
 mod commit;

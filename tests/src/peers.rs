@@ -43,11 +43,16 @@ impl Docker {
     /// The output of a command of the client, which must succeed.
     #[track_caller]
     pub fn client<W: AsRef<str>>(&self, words: impl IntoIterator<Item = W>) -> String {
+        said(self.command(words).output().unwrap())
+    }
+
+    /// A command of the client.
+    pub fn command<W: AsRef<str>>(&self, words: impl IntoIterator<Item = W>) -> Command {
         let mut command = Command::new(DOCKER);
         // The person's own configuration (contexts, credential programs) stays out of it.
         command.args(["--config", "/nonexistent", "--host", &address(self.sockets.path())]);
         command.args(words.into_iter().map(|word| word.as_ref().to_owned()));
-        said(command.output().unwrap())
+        command
     }
 }
 

@@ -9,7 +9,7 @@ use engine::files::{CommitRequest, Committed, Pause};
 use crate::failure::Failure;
 use crate::flags::switch;
 use crate::global::Global;
-use crate::output;
+use crate::{cp, output};
 
 /// Make an image of a container's changes
 ///
@@ -63,10 +63,12 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
         },
     };
     let committed = global.engine(&what)?.commit(&flags.container, &request);
-    let Committed { id, notice } = committed.map_err(|error| Failure::of_engine(what, &error))?;
+    let Committed { id, notice, without_acl } =
+        committed.map_err(|error| Failure::of_engine(what, &error))?;
     if let Some(notice) = notice {
         output::warn(&format!("note: {}\n", output::visible(&notice)));
     }
+    output::warn(&cp::without_acl(&without_acl));
     output::print(&format!("{id}\n"))
 }
 

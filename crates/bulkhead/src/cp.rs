@@ -70,11 +70,26 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
         let path = String::from_utf8_lossy(path);
         output::warn(&format!("note: {} was left out: it is a device or a fifo\n", output::visible(&path)));
     }
+    output::warn(&without_acl(&copied.without_acl));
     if !flags.quiet && std::io::stderr().is_terminal() {
         let line = format!("Successfully copied {} to {}", human::size(copied.bytes), flags.destination);
         output::warn(&(output::visible(&line) + "\n"));
     }
     Ok(())
+}
+
+/// What is said of files whose access control list was left out.
+pub(crate) fn without_acl(paths: &[Vec<u8>]) -> String {
+    let path = |path: &Vec<u8>| output::visible(&String::from_utf8_lossy(path));
+    match paths {
+        [] => String::new(),
+        [one] => format!("note: the access control list of {} was left out\n", path(one)),
+        [first, rest @ ..] => format!(
+            "note: the access control lists of {} and {} more files were left out\n",
+            path(first),
+            rest.len()
+        ),
+    }
 }
 
 /// The path as it was written, with what counts at its end, from the root on.

@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::failure::Failure;
 use crate::global::Global;
+use crate::{cp, output};
 
 /// Write all files of a container as a tar archive, without what is mounted in it
 #[derive(Debug, Args)]
@@ -26,9 +27,14 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     let what = format!("cannot export {}", flags.container);
     let engine = global.engine(&what)?;
     let told = |error: engine::Error| Failure::of_engine(&what, &error);
+    let export = |sink: &mut dyn Write| {
+        let without_acl = engine.export(&flags.container, sink).map_err(told)?;
+        output::warn(&cp::without_acl(&without_acl));
+        Ok(())
+    };
     match &flags.output {
-        None => engine.export(&flags.container, stdout(&what)?).map_err(told),
-        Some(path) => into_file(path, &what, |file| engine.export(&flags.container, file).map_err(told)),
+        None => export(&mut stdout(&what)?),
+        Some(path) => into_file(path, &what, export),
     }
 }
 

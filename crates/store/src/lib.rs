@@ -16,6 +16,7 @@
 //! that digest, and the one of the blob it came in, were checked. Nothing here ever prints.
 #![forbid(unsafe_code)]
 
+pub mod acl;
 mod archive;
 mod blobs;
 mod changes;

@@ -19,6 +19,7 @@ use kernel::root::{Links, open_in};
 use kernel::rustix::fs::{Dir, FileType, Mode, OFlags, Stat, fstat, fstatfs, readlinkat};
 use kernel::{Errno, rustix};
 
+use crate::acl::{self, Acl};
 use crate::tar::{Entry, Kind, quoted};
 
 /// Takes each entry and its data.
@@ -48,14 +49,17 @@ pub enum Tree {
 /// Which extended attributes go along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attributes {
-    /// Capabilities and `user.*`.
+    /// Capabilities, access control lists and `user.*`.
     All,
-    /// `user.*`, for files that leave or enter a container one by one.
+    /// Access control lists and `user.*`, for files that leave or enter a container with their owners.
+    Numbered,
+    /// `user.*`, for files that become somebody else's.
     Harmless,
 }
 
 /// Packs what `name` is in `parent`, a directory with everything in it. The archive calls it `top`;
-/// an empty `top` leaves it out and names what lies in it alone.
+/// an empty `top` leaves it out and names what lies in it alone. The result are the files whose access control list is
+/// not in the archive, because it is not to be or names somebody who has no number there.
 ///
 /// # Errors
 /// Those of `take`, and what keeps a file from being read, with its name.
@@ -65,10 +69,11 @@ pub fn pack(
     top: &[u8],
     options: Options,
     take: Take<'_>,
-) -> io::Result<()> {
-    let mut packer = Packer { options, take, links: HashMap::new() };
+) -> io::Result<Vec<Vec<u8>>> {
+    let mut packer = Packer { options, take, links: HashMap::new(), without_acl: Vec::new() };
     let file = open(parent, name.as_os_str())?;
-    packer.file(parent, name.as_os_str(), &file, top, 0)
+    packer.file(parent, name.as_os_str(), &file, top, 0)?;
+    Ok(packer.without_acl)
 }
 
 struct Packer<'a> {
@@ -76,6 +81,8 @@ struct Packer<'a> {
     take: Take<'a>,
     /// The first name of each file that has several.
     links: HashMap<(u64, u64), Vec<u8>>,
+    /// Files whose access control list was left out.
+    without_acl: Vec<Vec<u8>>,
 }
 
 impl Packer<'_> {
@@ -123,13 +130,14 @@ impl Packer<'_> {
         let opened =
             open_in(file.as_fd(), Path::new("."), flags, Mode::empty(), Links::Refuse).map_err(of(path))?;
         let attributes = self.attributes(opened.as_fd(), path)?;
+        let opaque = attributes.opaque;
         if !path.is_empty() {
             let mut entry = self.entry([path, b"/"].concat(), Kind::Directory, stat);
-            entry.xattrs = attributes.kept;
+            attributes.give(&mut entry);
             (self.take)(&entry, &mut io::empty())?;
         }
         let place = if path.is_empty() { Vec::new() } else { [path, b"/"].concat() };
-        if attributes.opaque {
+        if opaque {
             let mut mark = self.entry([&place[..], b".wh..wh..opq"].concat(), Kind::File, stat);
             (mark.mode, mark.uid, mark.gid, mark.mtime) = (0o600, 0, 0, (0, 0));
             (self.take)(&mark, &mut io::empty())?;
@@ -160,7 +168,7 @@ impl Packer<'_> {
         if (now.st_dev, now.st_ino) != (stat.st_dev, stat.st_ino) {
             return Err(io::Error::other(format!("{} was replaced while it was read", quoted(path))));
         }
-        entry.xattrs = self.attributes(opened.as_fd(), path)?.kept;
+        self.attributes(opened.as_fd(), path)?.give(&mut entry);
         entry.size = u64::try_from(now.st_size).unwrap_or(0);
         (self.take)(&entry, &mut File::from(opened))
     }
@@ -199,15 +207,23 @@ impl Packer<'_> {
     }
 
     fn inside(&self, id: u32) -> u32 {
-        let (first, count) = self.options.ids;
-        id.checked_sub(first).filter(|inside| *inside < count).unwrap_or(NOBODY)
+        self.number(id).unwrap_or(NOBODY)
     }
 
-    fn attributes(&self, file: BorrowedFd<'_>, path: &[u8]) -> io::Result<Found> {
+    fn number(&self, id: u32) -> Option<u32> {
+        let (first, count) = self.options.ids;
+        id.checked_sub(first).filter(|inside| *inside < count)
+    }
+
+    fn attributes(&mut self, file: BorrowedFd<'_>, path: &[u8]) -> io::Result<Found> {
         let mut found = Found::default();
         for name in attribute_names(file).map_err(|error| named(path, &error))? {
             if name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.") {
                 self.mark(&mut found, file, &name, path)?;
+                continue;
+            }
+            if acl::is_acl(&name) {
+                self.list(&mut found, file, name, path)?;
                 continue;
             }
             let kept = name.starts_with(b"user.")
@@ -224,6 +240,33 @@ impl Packer<'_> {
         }
         found.kept.sort();
         Ok(found)
+    }
+
+    /// An access control list, by the archive's numbers.
+    fn list(
+        &mut self,
+        found: &mut Found,
+        file: BorrowedFd<'_>,
+        name: Vec<u8>,
+        path: &[u8],
+    ) -> io::Result<()> {
+        let list = Acl::parse(&attribute(file, &name).map_err(|error| named(path, &error))?);
+        let numbered = match self.options.attributes {
+            Attributes::Harmless => None,
+            Attributes::All | Attributes::Numbered => {
+                list.as_ref().and_then(|list| list.numbered(|id| self.number(id)))
+            }
+        };
+        match numbered {
+            Some(numbered) => found.kept.push((name, numbered.value())),
+            None => {
+                if name == acl::ACCESS {
+                    found.group = Some(list.map_or(0, |list| list.group()));
+                }
+                self.without_acl.push(path.to_vec());
+            }
+        }
+        Ok(())
     }
 
     /// overlayfs' own mark. One that says that the content is elsewhere makes the tree unreadable by itself.
@@ -248,6 +291,17 @@ impl Packer<'_> {
 struct Found {
     kept: Vec<(Vec<u8>, Vec<u8>)>,
     opaque: bool,
+    /// What the file's group may do, where a list said so that is left out.
+    group: Option<u32>,
+}
+
+impl Found {
+    fn give(self, entry: &mut Entry) {
+        if let Some(group) = self.group {
+            entry.mode = entry.mode & !0o070 | group << 3;
+        }
+        entry.xattrs = self.kept;
+    }
 }
 
 fn open(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {

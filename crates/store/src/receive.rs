@@ -19,6 +19,7 @@ use kernel::rustix::fs::{
 };
 use kernel::{Errno, Root};
 
+use crate::acl::{self, Acl};
 use crate::tar::{Entry, Kind, quoted};
 use crate::unpack::NEW_FILE;
 
@@ -34,6 +35,9 @@ pub struct Receiver<'a> {
     pub bytes: u64,
     /// Devices, and on the host fifos, which are left out.
     pub left_out: Vec<Vec<u8>>,
+    /// Files whose access control list was left out: it names somebody who has no number here, or the file
+    /// becomes somebody else's, or the file system knows none.
+    pub without_acl: Vec<Vec<u8>>,
 }
 
 /// A directory.
@@ -74,7 +78,8 @@ pub enum SetIds {
 impl<'a> Receiver<'a> {
     /// Puts entries into `target`.
     pub fn new(target: Target<'a>, owners: Owners, set_ids: SetIds) -> Self {
-        Self { target, owners, set_ids, directories: BTreeMap::new(), bytes: 0, left_out: Vec::new() }
+        let (directories, left_out, without_acl) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { target, owners, set_ids, directories, bytes: 0, left_out, without_acl }
     }
 
     /// Makes the file of `entry`.
@@ -193,9 +198,19 @@ impl<'a> Receiver<'a> {
     }
 
     /// Owner, attributes, mode, time: giving a file away clears set-id bits.
-    fn dress(&self, file: &OwnedFd, entry: &Entry) -> io::Result<()> {
+    fn dress(&mut self, file: &OwnedFd, entry: &Entry) -> io::Result<()> {
         if let Some((user, group)) = self.owner(entry)? {
             fs::fchown(file, Some(user), Some(group))?;
+        }
+        let mut mode = entry.mode;
+        for (name, value) in entry.xattrs.iter().filter(|(name, _)| acl::is_acl(name)) {
+            let list = Acl::parse(value);
+            if !self.list(file, name, list.as_ref())? {
+                if name == acl::ACCESS {
+                    mode = mode & !0o070 | list.map_or(0, |list| list.group()) << 3;
+                }
+                self.without_acl.push(entry.path.clone());
+            }
         }
         for (name, value) in entry.xattrs.iter().filter(|(name, _)| is_harmless(name)) {
             fs::fsetxattr(file, OsStr::from_bytes(name), value, XattrFlags::empty())?;
@@ -204,8 +219,21 @@ impl<'a> Receiver<'a> {
             SetIds::Kept => 0o7777,
             SetIds::Dropped => 0o1777,
         };
-        fs::fchmod(file, Mode::from_raw_mode(entry.mode & mask))?;
+        fs::fchmod(file, Mode::from_raw_mode(mode & mask))?;
         Ok(fs::futimens(file, &times(entry))?)
+    }
+
+    /// Gives the file an access control list, and says whether it could.
+    fn list(&self, file: &OwnedFd, name: &[u8], list: Option<&Acl>) -> io::Result<bool> {
+        let Owners::Kept { first, count } = self.owners else { return Ok(false) };
+        let number = |id: u32| (id < count).then(|| first.checked_add(id)).flatten();
+        let Some(list) = list.and_then(|list| list.numbered(number)) else { return Ok(false) };
+        match fs::fsetxattr(file, OsStr::from_bytes(name), &list.value(), XattrFlags::empty()) {
+            Ok(()) => Ok(true),
+            // No such lists on this file system, or none like this.
+            Err(Errno::OPNOTSUPP | Errno::INVAL) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     fn dress_name(&self, parent: &OwnedFd, name: &OsStr, entry: &Entry) -> io::Result<()> {

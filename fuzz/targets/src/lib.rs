@@ -6,6 +6,7 @@
 //! `fuzz/fuzz_targets`, and `cargo test` calls them with every input of `fuzz/corpus`.
 #![forbid(unsafe_code)]
 
+mod acl;
 mod archives;
 mod documents;
 mod lists;
@@ -19,7 +20,7 @@ mod users;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the name of their corpus.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("tar", streams::tar),
     ("pax", streams::pax),
     ("decode", streams::decode),
@@ -33,6 +34,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("seccomp_profile", profile::profile),
     ("registry_headers", registries::headers),
     ("registry_files", registries::files),
+    ("acl", acl::acl),
 ];
 
 /// Calls the target `name` with `bytes`.

@@ -53,6 +53,9 @@ pub struct Committed {
     pub id: String,
     /// Why the container ran on although it should not have, if it did.
     pub notice: Option<String>,
+    /// Files whose access control list is not in the image, since it names somebody who is none of the
+    /// container's.
+    pub without_acl: Vec<Vec<u8>>,
 }
 
 impl Engine {
@@ -80,7 +83,7 @@ impl Engine {
         let upper = subject.upper()?;
         let options = Options { ids: subject.ids, tree: Tree::Upper, attributes: Attributes::All };
         let (frozen, notice) = stood_still(&subject.record, request.pause)?;
-        let mut thawed = Ok(());
+        let (mut thawed, mut without_acl) = (Ok(()), Vec::new());
         let id = self.store.commit(&subject.image, request.reference.as_deref(), &commit, |sink| {
             let mut archive = Archive::new(sink);
             let packed = pack::pack(upper.as_fd(), Path::new("."), b"", options, &mut |entry, data| {
@@ -91,12 +94,12 @@ impl Engine {
             });
             // Its files are not needed any more, whatever is done with them.
             thawed = frozen.map_or(Ok(()), Frozen::thaw);
-            packed?;
+            without_acl = packed?;
             archive.finish().map(drop)
         });
         // A container that still stands is worse than an image that is not made.
         thawed.map_err(runtime::Error::from)?;
-        Ok(Committed { id: id?.to_string(), notice })
+        Ok(Committed { id: id?.to_string(), notice, without_acl })
     }
 }
 

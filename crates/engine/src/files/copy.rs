@@ -64,6 +64,16 @@ pub struct Copied {
     pub bytes: u64,
     /// What was left out: devices, and on the host fifos.
     pub left_out: Vec<Vec<u8>>,
+    /// Files whose access control list was left out: without `-a`, or since it names somebody who has no number at
+    /// the other end, or the file system there knows none.
+    pub without_acl: Vec<Vec<u8>>,
+}
+
+impl Copied {
+    fn of(receiver: Receiver<'_>, mut without_acl: Vec<Vec<u8>>) -> Self {
+        without_acl.extend(receiver.without_acl);
+        Self { bytes: receiver.bytes, left_out: receiver.left_out, without_acl }
+    }
 }
 
 impl Engine {
@@ -136,7 +146,7 @@ impl Copy<'_> {
             Owners::Kept => self.numbered(),
         };
         let receiver = Receiver::new(self.inside(place.directory.clone()), owners, SetIds::Kept);
-        carry(&source, &place, (0, u32::MAX), receiver)
+        carry(&source, &place, options((0, u32::MAX), self.attributes()), receiver)
     }
 
     fn unpack(&self, stream: &mut dyn Read) -> io::Result<Copied> {
@@ -148,7 +158,7 @@ impl Copy<'_> {
             receiver.take(&entry, &mut reader)?;
         }
         receiver.finish()?;
-        Ok(Copied { bytes: receiver.bytes, left_out: receiver.left_out })
+        Ok(Copied::of(receiver, Vec::new()))
     }
 
     fn leave(&self, host: &Root, path: &Path) -> io::Result<Copied> {
@@ -161,7 +171,8 @@ impl Copy<'_> {
         // Held from here on: what comes from the container is looked up beneath it, following nothing.
         let directory = Root::from_fd(ends::directory(host, &place.directory)?);
         let target = Target { root: &directory, directory: ".".into(), links: Links::Refuse };
-        carry(&source, &place, self.ids, Receiver::new(target, owners, set_ids))
+        let options = options(self.ids, self.attributes());
+        carry(&source, &place, options, Receiver::new(target, owners, set_ids))
     }
 
     fn pack(&self, sink: &mut dyn Write) -> io::Result<Copied> {
@@ -172,18 +183,22 @@ impl Copy<'_> {
         };
         let mut archive = Archive::new(sink);
         let mut copied = Copied::default();
-        pack::pack(
-            source.parent.as_fd(),
-            Path::new(&source.name),
-            top,
-            options(self.ids),
-            &mut |entry, data| {
+        // Whoever reads the archive finds numbers in it, whatever they make of them.
+        let options = options(self.ids, Attributes::Numbered);
+        copied.without_acl =
+            pack::pack(source.parent.as_fd(), Path::new(&source.name), top, options, &mut |entry, data| {
                 copied.bytes += entry.size;
                 archive.append(entry, data)
-            },
-        )?;
+            })?;
         archive.finish()?;
         Ok(copied)
+    }
+
+    fn attributes(&self) -> Attributes {
+        match self.request.owners {
+            Owners::Kept => Attributes::Numbered,
+            Owners::Receivers => Attributes::Harmless,
+        }
     }
 
     /// By the archive's numbers, within the container's ids.
@@ -210,17 +225,17 @@ fn source(root: &Root, path: &Path, links: SourceLinks) -> io::Result<Source> {
 fn carry(
     source: &Source,
     place: &Destination,
-    ids: (u32, u32),
+    options: Options,
     mut receiver: Receiver<'_>,
 ) -> io::Result<Copied> {
     let name = Path::new(&source.name);
-    pack::pack(source.parent.as_fd(), name, &place.top, options(ids), &mut |entry, data| {
+    let without_acl = pack::pack(source.parent.as_fd(), name, &place.top, options, &mut |entry, data| {
         receiver.take(entry, data)
     })?;
     receiver.finish()?;
-    Ok(Copied { bytes: receiver.bytes, left_out: receiver.left_out })
+    Ok(Copied::of(receiver, without_acl))
 }
 
-fn options(ids: (u32, u32)) -> Options {
-    Options { ids, tree: Tree::Plain, attributes: Attributes::Harmless }
+fn options(ids: (u32, u32), attributes: Attributes) -> Options {
+    Options { ids, tree: Tree::Plain, attributes }
 }

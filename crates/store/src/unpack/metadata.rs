@@ -13,6 +13,7 @@ use kernel::{Errno, Root, rustix};
 
 use super::path::{self, Name};
 use super::{Error, Modes, Options, Owners, Work};
+use crate::acl;
 use crate::tar::{Entry, Kind, quoted};
 
 /// Owner, attributes, mode and times of an entry.
@@ -162,6 +163,9 @@ fn no_attribute(name: &[u8], value: &[u8], errno: Errno) -> Error {
             quoted(name),
             value.len()
         )),
+        Errno::INVAL if acl::is_acl(name) => Error::rule(
+            "its access control list is none, or names somebody outside your range of subordinate ids",
+        ),
         errno => Error::call("set an extended attribute", errno),
     }
 }

@@ -2,6 +2,7 @@
 //! Names in an archive: what they may be and what they mean. Pure.
 
 use super::{Error, Owners};
+use crate::acl;
 use crate::tar::Kind;
 
 /// A relative path of checked parts.
@@ -94,7 +95,8 @@ pub(super) enum Attribute {
 pub(super) fn attribute(name: &[u8], kind: Kind, owners: Owners) -> Attribute {
     let kept = match name {
         b"security.capability" => owners == Owners::Kept && kind == Kind::File,
-        b"system.posix_acl_access" | b"system.posix_acl_default" => true,
+        // It names users and groups by number, and there is but one.
+        _ if acl::is_acl(name) => owners == Owners::Kept,
         _ => name.starts_with(b"user.") && !name.starts_with(b"user.overlay."),
     };
     // xattr(7): links and special files have no user attributes.
