@@ -88,6 +88,46 @@ fn run_pulls_what_is_missing() {
     assert_eq!(ordinary.call(["run", "--rm", &name, "echo", "ordinary"]).ok(), "ordinary");
 }
 
+/// What is here already costs one question and no write.
+#[test]
+fn a_pull_of_what_is_here_writes_nothing() {
+    let Some(registry) = DockerRegistry::start(Guarded::No) else {
+        return tests::skip("docker-registry is not installed");
+    };
+    let name = format!("{}/layers:1", registry.host());
+    let layout = format!("oci:{}", tests::image("layers.oci").display());
+    skopeo(&["copy", "--dest-tls-verify=false", &layout, &format!("docker://{name}")]);
+    let sandbox = Sandbox::new();
+    sandbox.call(["pull", "--quiet", &name]).ok();
+    let before = changes(&sandbox.root());
+    let again: Value = serde_json::from_str(&sandbox.call(["pull", "--format", "json", &name]).ok()).unwrap();
+    assert_eq!((&again["New"], &again["Fetched"]), (&false.into(), &0.into()), "{again}");
+    assert_eq!(changes(&sandbox.root()), before);
+    // A layer that somebody took away comes back.
+    let layer = std::fs::read_dir(sandbox.root().join("layers")).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_dir_all(&layer).unwrap();
+    sandbox.call(["pull", "--quiet", &name]).ok();
+    assert!(layer.join("fs").exists());
+    assert_eq!(sandbox.call(["run", "--rm", &name]).ok(), SAID);
+}
+
+/// Inode and time of change of what the store keeps.
+fn changes(root: &Path) -> Vec<(std::path::PathBuf, u64, i64, i64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let kept = ["images.db", "blobs", "layers", "partial", "staging"].map(|name| root.join(name));
+    let within = |folder: &Path| {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    let mut all: Vec<_> = kept.to_vec();
+    all.extend(within(&kept[1]).into_iter().chain(within(&kept[2])));
+    all.sort();
+    let change = |path: std::path::PathBuf| {
+        let found = std::fs::metadata(&path).unwrap();
+        (path, found.ino(), found.ctime(), found.ctime_nsec())
+    };
+    all.into_iter().map(change).collect()
+}
+
 /// An image that was imported has no manifest of its own: it gets one, the same wherever it is imported.
 #[test]
 fn what_was_imported_is_pushed_and_pulled_elsewhere() {

@@ -56,11 +56,25 @@ impl Engine {
         let reference = Reference::parse(name)?;
         let platform = platform.map_or_else(|| Ok(Platform::here()), Platform::parse)?;
         let client = registries.client(reference.host())?;
-        let intake = self.store.intake()?;
+        let hold = self.store.hold()?;
         // What cannot be read from the store is fetched.
         let shelf = |wanted: &Descriptor| self.store.document(wanted).ok().flatten();
         let plan = client.plan(&reference, &platform, &shelf)?;
         let layers = layers(&plan)?;
+        let digest = plan.named.descriptor.digest.to_string();
+        // Most pulls find nothing new; those read what is here and write nothing.
+        if let Some(image) = self.store.whole(&reference, &plan.manifest.bytes, &plan.image)? {
+            return Ok(Pulled {
+                name: reference.familiar(),
+                digest,
+                id: image.id.to_string(),
+                news: News::UpToDate,
+                present: layers.len(),
+                fetched: 0,
+            });
+        }
+        let intake = self.store.intake()?;
+        drop(hold);
         let watch = Told::new("pulling", progress);
         watch.planned(&plan.image.layers);
         let width = pool::USUAL_WIDTH;
@@ -73,7 +87,7 @@ impl Engine {
         let came = fetched.iter().filter(|came| **came == Came::Fetched).count();
         Ok(Pulled {
             name: reference.familiar(),
-            digest: plan.named.descriptor.digest.to_string(),
+            digest,
             news: if before.as_ref() == Some(&id) { News::UpToDate } else { News::Newer },
             id: id.to_string(),
             present: fetched.len() - came,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use oci::descriptor::Compression;
 use oci::manifest::{Document, OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
-use oci::{Descriptor, Digest, Manifest};
+use oci::{Descriptor, Digest, Manifest, Reference};
 
 use crate::error::{Error, Result};
 use crate::layers::layer_name;
@@ -95,6 +95,31 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::io("look for content of the store", &path, error)),
         }
+    }
+
+    /// The image that is called `name`, if it came in with this manifest (its `bytes`, and what they say)
+    /// and all of it is here: then there is nothing to take in. The caller holds the store.
+    ///
+    /// # Errors
+    /// Content is here with another length than the manifest says.
+    pub fn whole(&self, name: &Reference, bytes: &[u8], manifest: &Manifest) -> Result<Option<Image>> {
+        let digest = Digest::sha256_of(bytes);
+        let database = self.database()?;
+        let Some(row) = database.named(&name.to_string())? else { return Ok(None) };
+        let image = crate::images::image(row)?;
+        let same = image.manifest.as_ref() == Some(&digest) && image.id == manifest.config.digest;
+        if !same || image.layers.len() != manifest.layers.len() || self.open_blob(&digest)?.is_none() {
+            return Ok(None);
+        }
+        let pairs = database.pairs(&image.id.to_string())?;
+        let mut whole = self.has_blob(&manifest.config)?;
+        for (layer, diff_id) in manifest.layers.iter().zip(&image.layers) {
+            whole = whole
+                && pairs.contains(&(layer.digest.to_string(), diff_id.to_string()))
+                && self.has_blob(layer)?
+                && self.layer(diff_id)?.is_some();
+        }
+        Ok(whole.then_some(image))
     }
 
     pub(crate) fn blob_path(&self, digest: &Digest) -> PathBuf {

@@ -2,6 +2,7 @@
 //! The index of images. A rollback journal and not WAL: it is read by every run and written seldom, and
 //! a reader that is alone must not have to rebuild a log first.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -154,6 +155,15 @@ impl Database {
         let sql = "SELECT 1 FROM blob WHERE digest = ?1 AND diff_id = ?2 LIMIT 1";
         let found = self.db.query_row(sql, [digest, diff_id], |_| Ok(())).optional();
         Ok(found.told("look for a layer's content")?.is_some())
+    }
+
+    /// The content of the layers of the image `id`, each with its diff-id.
+    pub(crate) fn pairs(&self, id: &str) -> Result<HashSet<(String, String)>> {
+        let step = "list the image's layers";
+        let sql = "SELECT digest, diff_id FROM blob WHERE image = ?1 AND diff_id IS NOT NULL";
+        let mut query = self.db.prepare(sql).told(step)?;
+        let rows = query.query_map([id], |row| Ok((row.get(0)?, row.get(1)?))).told(step)?;
+        rows.collect::<std::result::Result<_, _>>().told(step)
     }
 
     pub(crate) fn untag(&self, reference: &str) -> Result<()> {

@@ -284,7 +284,7 @@ pub(crate) fn tagged(text: &str) -> Result<Reference> {
     }
 }
 
-fn image(row: Row) -> Result<Image> {
+pub(crate) fn image(row: Row) -> Result<Image> {
     let config = ImageConfig::parse(&row.config)?;
     Ok(Image {
         id: Digest::parse(&row.id)?,

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Write};
 
-use oci::manifest::{OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
+use oci::manifest::{Document, OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
 use oci::{Descriptor, Digest, Reference};
 
 use super::{Partial, Wanted};
@@ -148,6 +148,36 @@ fn what_is_here_is_not_wanted_again() {
 }
 
 /// Fails without: `Partial::have` and the kept bytes in `Source`.
+/// Only then may a pull do without taking anything in.
+#[test]
+fn an_image_is_whole_when_nothing_of_it_is_missing() {
+    let fixture = Fixture::new();
+    let (one, two) = (Layer::new("one"), Layer::new("two"));
+    let (bytes, _) = documents(&[&one, &two]);
+    let Document::Manifest(manifest) = Document::parse(&bytes).unwrap() else { panic!("a manifest") };
+    let whole = |name: &str, bytes: &[u8]| {
+        let found = fixture.store.whole(&Reference::parse(name).unwrap(), bytes, &manifest)?;
+        Ok::<_, Error>(found.map(|image| image.id))
+    };
+    assert_eq!(whole("image", &bytes).unwrap(), None);
+    let id = fixture.take(&[&one, &two], "image").unwrap();
+    assert_eq!(whole("image", &bytes).unwrap(), Some(id.clone()));
+    assert_eq!(whole("other", &bytes).unwrap(), None, "another name");
+    assert_eq!(whole("image", &[&bytes[..], b"\n"].concat()).unwrap(), None, "another manifest");
+    // Each part, taken away and put back.
+    let parts = [&Digest::sha256_of(&bytes), &manifest.config.digest, &two.descriptor.digest]
+        .map(|digest| fixture.store.blob_path(digest));
+    let aside = fixture.folder.path().join("aside");
+    for part in parts.iter().chain([&fixture.store.layer_directory(&one.diff_id)]) {
+        std::fs::rename(part, &aside).unwrap();
+        assert_eq!(whole("image", &bytes).unwrap(), None, "{}", part.display());
+        std::fs::rename(&aside, part).unwrap();
+        assert_eq!(whole("image", &bytes).unwrap(), Some(id.clone()), "{}", part.display());
+    }
+    std::fs::write(&parts[2], "cut").unwrap();
+    assert!(whole("image", &bytes).is_err(), "content of another length");
+}
+
 #[test]
 fn a_fetch_goes_on_where_it_was_cut_off() {
     let fixture = Fixture::new();
