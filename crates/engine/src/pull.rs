@@ -146,7 +146,7 @@ fn fetch(
     };
     let start = match partial.have() {
         0 => Start::Beginning,
-        _ => Start::behind(&layer.digest, partial.kept()?).told("read what is kept of a layer")?,
+        _ => Start::behind(&layer.digest, partial.kept()).told("read what is kept of a layer")?,
     };
     let rest = plan.open(layer, start, cancel).watched(watch);
     intake.layer(partial, diff_id, rest).map_err(|error| match error {

@@ -137,10 +137,11 @@ impl Intake<'_> {
                 Err(error)
             }
             (Err(error), Ok(())) => {
-                partial.remove()?;
+                partial.refuse()?;
                 Err(error)
             }
             (Ok(_), Ok(())) => {
+                partial.seal()?;
                 let path = partial.path().to_owned();
                 self.pair(&promised.digest, diff_id);
                 self.keep(&path, &promised.digest, promised.size);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Fetches that were cut off, and who goes on with them.
+//!
+//! A file that was found to be whole gets mode 0400 while its lock is held, and nobody writes to it
+//! again: the intake that fetched it has let go of the lock and moves it to its place later.
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use kernel::rustix::fs::{FlockOperation, flock};
+use kernel::rustix::fs::{FlockOperation, Mode, fchmod, flock};
 use oci::Descriptor;
 
 use crate::error::{Error, Result};
@@ -29,6 +32,32 @@ pub struct Partial {
     path: PathBuf,
     file: File,
     have: u64,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Growing,
+    /// Another intake checked it, and has yet to move it.
+    Whole,
+}
+
+/// The bytes that are here of a fetch. They are read by descriptor: the file may go to its place at any
+/// time.
+#[derive(Debug)]
+pub(super) struct Kept<'a> {
+    file: &'a File,
+    at: u64,
+    end: u64,
+}
+
+impl io::Read for Kept<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let count = self.file.read_at(&mut buffer[..most], self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
 }
 
 impl Partial {
@@ -39,10 +68,12 @@ impl Partial {
     }
 
     /// Those bytes.
-    pub fn kept(&self) -> Result<impl io::Read> {
-        let file = File::open(&self.path)
-            .map_err(|error| Error::io("read what is kept of a fetch", &self.path, error))?;
-        Ok(io::Read::take(file, self.have))
+    pub fn kept(&self) -> impl io::Read {
+        self.beginning()
+    }
+
+    pub(super) fn beginning(&self) -> Kept<'_> {
+        Kept { file: &self.file, at: 0, end: self.have }
     }
 
     /// What it is to become.
@@ -54,9 +85,7 @@ impl Partial {
     pub(super) fn lock(root: &Path, promised: &Descriptor) -> Result<Option<Self>> {
         let path = root.join("partial").join(layer_name(&promised.digest));
         let failed = |error| Error::io("open the rest of a fetch", &path, error);
-        let file =
-            File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = file.map_err(failed)?;
+        let file = open(&path).map_err(failed)?;
         flock(&file, FlockOperation::LockExclusive).map_err(|errno| failed(errno.into()))?;
         let found = file.metadata().map_err(failed)?;
         match std::fs::metadata(&path) {
@@ -66,11 +95,27 @@ impl Partial {
             Err(error) => return Err(failed(error)),
         }
         let mut have = found.len();
-        if have > promised.size {
-            file.set_len(0).map_err(failed)?;
-            have = 0;
+        let state = if found.mode() & 0o200 == 0 { State::Whole } else { State::Growing };
+        match state {
+            State::Whole if have != promised.size => {
+                return Err(Error::refused(format!(
+                    "the blob {} has {have} bytes and {} were promised",
+                    promised.digest, promised.size
+                )));
+            }
+            State::Growing if have > promised.size => {
+                file.set_len(0).map_err(failed)?;
+                have = 0;
+            }
+            State::Whole | State::Growing => {}
         }
-        Ok(Some(Self { promised: promised.clone(), path, file, have }))
+        Ok(Some(Self { promised: promised.clone(), path, file, have, state }))
+    }
+
+    /// Its content was checked: nobody writes to it again.
+    pub(super) fn seal(&self) -> Result<()> {
+        fchmod(&self.file, Mode::RUSR)
+            .map_err(|errno| Error::io("keep what was fetched", &self.path, errno.into()))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -81,6 +126,15 @@ impl Partial {
         &self.file
     }
 
+    /// Nobody shall go on with content that cannot be what this image says. What another intake found to
+    /// be whole is that one's.
+    pub(super) fn refuse(self) -> Result<()> {
+        match self.state {
+            State::Whole => Ok(()),
+            State::Growing => self.remove(),
+        }
+    }
+
     /// Nobody shall go on with it.
     pub(super) fn remove(self) -> Result<()> {
         match std::fs::remove_file(&self.path) {
@@ -89,6 +143,15 @@ impl Partial {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// For writing too, unless it is whole.
+fn open(path: &Path) -> io::Result<File> {
+    let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    match file {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(path),
+        other => other,
     }
 }
 

@@ -2,12 +2,12 @@
 //! A reader of content that is being fetched: it keeps what passes, and hands the last bytes out only
 //! when digest and length are those that were promised.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
 use oci::Digest;
 
 use super::Partial;
+use super::partial::Kept;
 use crate::blobs::same;
 use crate::error::{Error, Result};
 use crate::layers::{Tap, copy};
@@ -15,7 +15,7 @@ use crate::layers::{Tap, copy};
 /// The kept beginning of a fetch, then its rest.
 pub(super) struct Source<'a, R> {
     partial: &'a Partial,
-    kept: io::Take<File>,
+    kept: Kept<'a>,
     rest: R,
     tap: Tap,
     left: u64,
@@ -25,14 +25,13 @@ pub(super) struct Source<'a, R> {
 impl<'a, R: Read> Source<'a, R> {
     pub(super) fn new(partial: &'a Partial, rest: R) -> Result<Self> {
         let failed = |error| Error::io("read what is kept of a fetch", partial.path(), error);
-        let kept = File::open(partial.path()).map_err(failed)?;
         // What is fetched goes where the kept bytes end.
         let mut appended = partial.file();
         appended.seek(io::SeekFrom::End(0)).map_err(failed)?;
         let promised = partial.promised();
         Ok(Self {
             partial,
-            kept: kept.take(partial.have()),
+            kept: partial.beginning(),
             rest,
             tap: Tap::new(promised.digest.algorithm()),
             left: promised.size,

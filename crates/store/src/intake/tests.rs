@@ -321,6 +321,39 @@ fn two_do_not_fetch_the_same() {
     assert!(matches!(second.want(&layer.descriptor, &layer.diff_id), Ok(Wanted::Nothing)));
 }
 
+/// The second one holds the lock on what the first one has checked and not yet moved: whatever the second
+/// one's manifest says of it, the first one's content stays as it is.
+#[test]
+fn what_one_has_checked_another_does_not_change() {
+    let fixture = Fixture::new();
+    let layer = Layer::new("one");
+    let (first, second) = (fixture.store.intake().unwrap(), fixture.store.intake().unwrap());
+    let partial = rest(first.want(&layer.descriptor, &layer.diff_id).unwrap());
+    first.layer(partial, &layer.diff_id, &layer.blob[..]).unwrap();
+    for size in [1, layer.descriptor.size - 1, layer.descriptor.size + 1] {
+        let other = Descriptor { size, ..layer.descriptor.clone() };
+        let error = second.want(&other, &layer.diff_id).unwrap_err().to_string();
+        assert!(error.contains("were promised"), "{error}");
+    }
+    let wrong = Digest::sha256_of(b"wrong");
+    let partial = rest(second.want(&layer.descriptor, &wrong).unwrap());
+    assert!(second.layer(partial, &wrong, io::empty()).is_err());
+    // The file goes to its place while the second one reads it.
+    let partial = rest(second.want(&layer.descriptor, &layer.diff_id).unwrap());
+    let (manifest, config) = documents(&[&layer]);
+    first.image(&manifest, &config, &[]).unwrap();
+    first.finish().unwrap();
+    let mut kept = Vec::new();
+    partial.kept().read_to_end(&mut kept).unwrap();
+    assert_eq!(kept, layer.blob);
+    second.layer(partial, &layer.diff_id, io::empty()).unwrap();
+    second.image(&manifest, &config, &[]).unwrap();
+    second.finish().unwrap();
+    let mut blob = Vec::new();
+    fixture.store.open_blob(&layer.descriptor.digest).unwrap().unwrap().read_to_end(&mut blob).unwrap();
+    assert_eq!(blob, layer.blob);
+}
+
 /// Fails without: `Origin` in the index.
 #[test]
 fn a_manifest_that_was_made_takes_no_others_place() {
