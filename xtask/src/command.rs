@@ -24,8 +24,25 @@ pub(crate) fn program<I: IntoIterator<Item: AsRef<OsStr>>>(name: impl AsRef<OsSt
 impl Program {
     /// The same under timeout(1), which ends the whole process group when `limit` has passed.
     pub(crate) fn within(self, limit: Duration) -> Self {
-        let mut command = Command::new("timeout");
-        command.args(["--kill-after=10", &limit.as_secs().to_string()]);
+        self.under("timeout", &["--kill-after=10", &limit.as_secs().to_string()])
+    }
+
+    /// The same under time(1), whose last line of standard output has the seconds in user and in system mode
+    /// and the KiB of the largest process.
+    pub(crate) fn timed(self) -> Self {
+        self.under("time", &["--output=/dev/stdout", "--format=%U %S %M"])
+    }
+
+    /// The same so many times, one after the other, and silent, until it fails.
+    pub(crate) fn repeated(self, times: u32) -> Self {
+        let script = "n=$0; while [ \"$n\" -gt 0 ]; do \"$@\" >/dev/null; n=$((n-1)); done";
+        self.under("sh", &["-euc", script, &times.to_string()])
+    }
+
+    /// `name` with `args`, which runs this.
+    fn under(self, name: &str, args: &[&str]) -> Self {
+        let mut command = Command::new(name);
+        command.args(args);
         command.arg(self.command.get_program()).args(self.command.get_args()).stdin(Stdio::null());
         for (name, value) in self.command.get_envs() {
             match value {
@@ -35,21 +52,6 @@ impl Program {
         }
         if let Some(directory) = self.command.get_current_dir() {
             command.current_dir(directory);
-        }
-        Self { command }
-    }
-
-    /// The same under time(1), whose last line of standard output has the seconds in user and in system mode
-    /// and the KiB of the largest process.
-    pub(crate) fn timed(self) -> Self {
-        let mut command = Command::new("time");
-        command.args(["--output=/dev/stdout", "--format=%U %S %M"]);
-        command.arg(self.command.get_program()).args(self.command.get_args()).stdin(Stdio::null());
-        for (name, value) in self.command.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
         }
         Self { command }
     }

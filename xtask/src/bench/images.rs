@@ -1,30 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `cargo xtask bench images`: taking images in, side by side with the peers, in processor seconds, wall
-//! seconds and peak memory.
+//! `cargo xtask bench images`: images on their way in and out and what containers make of them, side by
+//! side with the peers, in processor seconds, wall seconds and peak memory.
 //!
 //! Each contestant has a fresh journalled ext4 in a file in memory for its state, made anew for every
-//! load: what a disk did before would count otherwise (an ext4 without a journal avoids inodes that were
-//! just freed, and becomes twenty times slower). The archives lie in memory, too. Everybody once, then
-//! everybody again.
+//! image: what a disk did before would count otherwise (an ext4 without a journal avoids inodes that were
+//! just freed, and becomes twenty times slower). Archives and registries lie in memory, too. Everybody
+//! once, then everybody again.
 
 mod archives;
 mod disk;
+mod engine;
+mod files;
+mod goals;
+mod load;
 mod meter;
-mod table;
+mod operation;
+mod proxy;
+mod registry;
+mod section;
+mod transfers;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::command::{Program, program};
 use crate::failure::{Failure, Result, While};
 use crate::packages;
-use crate::peers::{Docker, Podman};
 use crate::project::{Profile, Project};
-use archives::{Archive, Archives};
+use archives::Archives;
 use disk::Disk;
-use meter::{Load, Meter};
-use table::{Row, Table};
+use meter::Load;
+use operation::Operation;
+use registry::Registry;
+use section::Section;
 
-/// Runs it; `arguments` may be `--rounds N` and `--binary FILE` (not our release build).
+/// Runs it; `arguments` may be `--only OPERATION,...`, `--rounds N` and `--binary FILE` (not our release
+/// build).
 pub(crate) fn bench(project: &Project, arguments: &[String]) -> Result<()> {
     let asked = Asked::parse(arguments)?;
     packages::install(project)?;
@@ -34,43 +44,91 @@ pub(crate) fn bench(project: &Project, arguments: &[String]) -> Result<()> {
     };
     let place = Disk::memory(&project.directory("bench")?)?;
     let archives = Archives::make(project, &place.path)?;
-    let mut table = Table::new(asked.rounds);
-    for round in 0..asked.rounds {
-        for archive in archives.all() {
-            for contestant in CONTESTANTS {
-                if let Some(load) = contestant.load(archive, &binary, &place.path)? {
-                    let (cpu, wall) = (load.cpu, load.wall);
-                    println!(
-                        "round {}: {} {contestant:?}: cpu {cpu:.2} wall {wall:.2} s",
-                        round + 1,
-                        archive.name
-                    );
-                    table.add(Row { image: archive.image, form: archive.form, contestant }, load);
-                }
+    let sections = asked.only.iter().map(|operation| (*operation, Section::new(*operation))).collect();
+    let mut bench = Bench { archives: &archives, place: &place.path, binary: &binary, sections };
+    bench.run(asked.rounds)?;
+    let mut missed = Vec::new();
+    for section in bench.sections.values() {
+        let text = section.text(asked.rounds)?;
+        println!("{text}");
+        super::write_section(project, &format!("images {}", section.operation.name()), &text)?;
+        missed.extend(goals::of(section).into_iter().filter(|goal| !goal.reached).map(|goal| goal.goal));
+    }
+    if missed.is_empty() { Ok(()) } else { Err(Failure::new(format!("missed: {}", missed.join("; ")))) }
+}
+
+/// What is there to measure with, and what was measured.
+#[derive(Debug)]
+struct Bench<'a> {
+    archives: &'a Archives,
+    place: &'a Path,
+    binary: &'a Path,
+    sections: BTreeMap<Operation, Section>,
+}
+
+impl Bench<'_> {
+    fn run(&mut self, rounds: u32) -> Result<()> {
+        let transfers = self.sections.keys().any(|operation| *operation != Operation::Load);
+        let registry = match transfers {
+            true => Some(Registry::filled(&self.place.join("registry"), self.archives.pushed())?),
+            false => None,
+        };
+        if let Some(registry) = registry.as_ref().filter(|_| self.wants(Operation::Again)) {
+            transfers::count(self, registry)?;
+        }
+        for round in 1..=rounds {
+            println!("round {round} of {rounds}");
+            if self.wants(Operation::Load) {
+                load::round(self)?;
+            }
+            if let Some(registry) = &registry {
+                transfers::round(self, registry)?;
             }
         }
+        Ok(())
     }
-    let text = table.text()?;
-    println!("{text}");
-    super::write_section(project, "images", &text)?;
-    table.verdict()
+
+    fn wants(&self, operation: Operation) -> bool {
+        self.sections.contains_key(&operation)
+    }
+
+    /// What is not wanted is not kept: a pull comes before all else.
+    fn record(&mut self, operation: Operation, what: &str, contestant: Contestant, load: Load) {
+        let Load { cpu, wall, memory } = load;
+        if let Some(section) = self.sections.get_mut(&operation) {
+            let name = operation.command(contestant);
+            println!("{what}: {name}: cpu {cpu:.3} wall {wall:.3} s, {memory:.0} MiB");
+            section.rows.entry((what.to_owned(), contestant)).or_default().push(load);
+        }
+    }
+
+    fn record_requests(&mut self, step: &'static str, contestant: Contestant, count: usize) {
+        if let Some(section) = self.sections.get_mut(&Operation::Again) {
+            section.requests.insert((step, contestant), count);
+        }
+    }
 }
 
 struct Asked {
     rounds: u32,
+    only: Vec<Operation>,
     binary: Option<PathBuf>,
 }
 
 impl Asked {
     fn parse(arguments: &[String]) -> Result<Self> {
-        let mut asked = Self { rounds: ROUNDS, binary: None };
+        let mut asked = Self { rounds: ROUNDS, only: Operation::ALL.to_vec(), binary: None };
         for pair in arguments.chunks(2) {
             match pair {
                 [flag, number] if flag == "--rounds" => {
-                    asked.rounds = number.parse().cannot(|| format!("read {number} as a number"))?;
+                    let read = number.parse().cannot(|| format!("read {number} as a number"))?;
+                    asked.rounds = Some(read).filter(|rounds| *rounds > 0).cannot(|| "do nothing at all")?;
+                }
+                [flag, names] if flag == "--only" => {
+                    asked.only = names.split(',').map(Operation::parse).collect::<Result<_>>()?;
                 }
                 [flag, path] if flag == "--binary" => asked.binary = Some(path.into()),
-                _ => return Err(Failure::new("usage: bench images [--rounds N] [--binary FILE]")),
+                _ => return Err(Failure::new(USAGE)),
             }
         }
         Ok(asked)
@@ -80,78 +138,37 @@ impl Asked {
 /// Who takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Contestant {
-    /// `tar -xzf` of the layers: no digests, nothing kept.
+    /// `tar -x` of the layers: no digests, nothing kept.
     Floor,
-    /// `bulkhead load`.
+    /// Bulkhead.
     Us,
-    /// `docker load`.
+    /// Debian's docker, its daemon and that one's containerd.
     Docker,
-    /// `podman load`.
+    /// Debian's podman.
     Podman,
-    /// `skopeo copy` to containers-storage.
+    /// `skopeo copy` to and from containers-storage.
     Skopeo,
     /// `umoci unpack`.
     Umoci,
 }
 
-const CONTESTANTS: [Contestant; 6] = [
-    Contestant::Floor,
-    Contestant::Us,
-    Contestant::Docker,
-    Contestant::Podman,
-    Contestant::Skopeo,
-    Contestant::Umoci,
-];
-
-impl Contestant {
-    /// Takes `archive` in on a fresh disk; nothing when it cannot read that form.
-    fn load(self, archive: &Archive, binary: &Path, place: &Path) -> Result<Option<Load>> {
-        let disk = Disk::fresh(place)?;
-        let state = disk.path.join("state");
-        std::fs::create_dir(&state).cannot(|| "make a state directory")?;
-        let load = match (self, archive.form) {
-            (Self::Floor, _) => self.untar(archive, &state)?,
-            (Self::Us, _) => {
-                let command = program(binary, ["load", "--quiet", "--input"]).arg(&archive.path);
-                Meter::run(command.env("BULKHEAD_ROOT", &state), &[])?
-            }
-            // Docker 20.10 reads what `docker save` writes and nothing else.
-            (Self::Docker, archives::Form::Docker) => {
-                let docker = Docker::start(&state)?;
-                let daemons = docker.daemons()?;
-                Meter::run(docker.client(["load", "--quiet", "--input"]).arg(&archive.path), &daemons)?
-            }
-            (Self::Podman, _) => {
-                let podman = Podman::prepare(&state)?;
-                Meter::run(podman.client(["load", "--quiet", "--input"]).arg(&archive.path), &[])?
-            }
-            (Self::Skopeo, form) => {
-                let podman = Podman::prepare(&state)?;
-                let source = format!("{}:{}", form.transport(), archive.path.display());
-                let target = format!("containers-storage:{}", podman.store(archive.image));
-                Meter::run(program("skopeo", ["copy", "--quiet", &source, &target]), &[])?
-            }
-            (Self::Umoci, archives::Form::Oci) => {
-                let layout = archive.layout();
-                let image = format!("{}:1", layout.display());
-                let command = program("umoci", ["unpack", "--image", &image]).arg(state.join("bundle"));
-                Meter::run(command, &[])?
-            }
-            (Self::Docker | Self::Umoci, _) => return Ok(None),
-        };
-        Ok(Some(load))
-    }
-
-    fn untar(self, archive: &Archive, state: &Path) -> Result<Load> {
-        let flag = if archive.form == archives::Form::Oci { "-xzf" } else { "-xf" };
-        let script =
-            format!("for layer; do mkdir \"$0/$((n+=1))\"; tar {flag} \"$layer\" -C \"$0/$n\"; done");
-        Meter::run(sh(&script).arg(state).args(&archive.layers), &[])
-    }
-}
-
-fn sh(script: &str) -> Program {
-    program("sh", ["-euc", script])
-}
-
 const ROUNDS: u32 = 3;
+const USAGE: &str =
+    "usage: bench images [--only load,pull,again,push,save,diff,cp] [--rounds N] [--binary FILE]";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for() {
+        let parse =
+            |line: &str| Asked::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let asked = parse("--only pull,cp --rounds 2").unwrap();
+        assert_eq!((asked.only, asked.rounds), (vec![Operation::Pull, Operation::Copy], 2));
+        assert_eq!(parse("").unwrap().only, Operation::ALL);
+        for wrong in ["--only nothing", "--rounds 0", "--rounds", "pull"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -53,7 +53,8 @@ impl Docker {
         program(CLIENT, ["--config", "/nonexistent", "--host", &host]).args(&args)
     }
 
-    /// The daemon and what it started.
+    /// The daemon and its containerd. What else it starts ends before its command does, and is in the
+    /// daemon's own account then.
     pub(crate) fn daemons(&self) -> Result<Vec<u32>> {
         let daemon = self.daemon.id();
         let mut all = vec![daemon];
@@ -63,7 +64,7 @@ impl Docker {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             // proc_pid_stat(5): the parent is the second field behind the name.
             let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
-            if parent == Some(daemon.to_string().as_str()) {
+            if stat.contains("(containerd)") && parent == Some(daemon.to_string().as_str()) {
                 all.push(pid);
             }
         }

@@ -6,6 +6,7 @@
 //! | bookworm | Debian's minimal system, one layer: 128 MB, 6,700 files |
 //! | small | 40,000 generated files of about 2 KB in 400 folders, one layer |
 //! | multi | bookworm, and small cut in four: five layers |
+//! | more | multi and one layer of one small file; only as an OCI archive, and not in [`Archives::all`] |
 
 use std::path::{Path, PathBuf};
 
@@ -38,7 +39,6 @@ impl Form {
 /// One archive.
 #[derive(Debug)]
 pub(super) struct Archive {
-    pub(super) name: String,
     pub(super) image: &'static str,
     pub(super) form: Form,
     pub(super) path: PathBuf,
@@ -56,7 +56,10 @@ impl Archive {
 
 /// All of them.
 #[derive(Debug)]
-pub(super) struct Archives(Vec<Archive>);
+pub(super) struct Archives {
+    all: Vec<Archive>,
+    more: Archive,
+}
 
 impl Archives {
     pub(super) fn make(project: &Project, place: &Path) -> Result<Self> {
@@ -68,39 +71,60 @@ impl Archives {
             cut.push(generate(place, &format!("small{part}"), part * 100..(part + 1) * 100)?);
         }
         let mut archives = Vec::new();
-        for (image, layers) in [("bookworm", vec![bookworm]), ("small", vec![small]), ("multi", cut)] {
+        for (image, layers) in [("bookworm", vec![bookworm]), ("small", vec![small]), ("multi", cut.clone())]
+        {
             archives.push(pack(place, image, Form::Oci, &layers)?);
             archives.push(pack(place, image, Form::Docker, &layers)?);
         }
-        Ok(Self(archives))
+        cut.push(pack_files(place, "last", &[("last", "one more\n".to_owned())])?);
+        Ok(Self { all: archives, more: pack(place, "more", Form::Oci, &cut)? })
     }
 
+    /// The three images.
     pub(super) fn all(&self) -> &[Archive] {
-        &self.0
+        &self.all
+    }
+
+    /// What goes into a registry.
+    pub(super) fn pushed(&self) -> impl Iterator<Item = &Archive> {
+        self.all.iter().filter(|archive| archive.form == Form::Oci).chain([&self.more])
     }
 }
 
 /// 100 files in each of the folders `numbers`, of words, so that they compress as texts do.
 fn generate(place: &Path, name: &str, numbers: std::ops::Range<u32>) -> Result<PathBuf> {
+    let files: Vec<(String, String)> = numbers
+        .flat_map(|folder| (0..100).map(move |file| (folder, file)))
+        .map(|(folder, file)| (format!("data/d{folder:03}/file-{file:02}.txt"), words(folder * 100 + file)))
+        .collect();
+    pack_files(place, name, &files)
+}
+
+/// A tar of these files.
+fn pack_files(place: &Path, name: &str, files: &[(impl AsRef<Path>, String)]) -> Result<PathBuf> {
     let tree = place.join(name);
-    for folder in numbers {
-        let path = tree.join(format!("data/d{folder:03}"));
-        std::fs::create_dir_all(&path).cannot(|| format!("make {}", path.display()))?;
-        for file in 0..100 {
-            let text = words(folder * 100 + file);
-            std::fs::write(path.join(format!("file-{file:02}.txt")), text).cannot(|| "write a file")?;
-        }
-    }
+    write_files(&tree, files)?;
     let tar = place.join(format!("{name}.tar"));
     let flags =
         ["--create", "--sort=name", "--mtime=@1700000000", "--owner=0", "--group=0", "--numeric-owner"];
-    program("tar", flags).arg("--file").arg(&tar).arg("--directory").arg(&tree).arg("data").run()?;
+    program("tar", flags).arg("--file").arg(&tar).arg("--directory").arg(&tree).arg(".").run()?;
     images::remove(&tree)?;
     Ok(tar)
 }
 
+/// These files, by their paths below `tree`.
+pub(super) fn write_files(tree: &Path, files: &[(impl AsRef<Path>, String)]) -> Result<()> {
+    for (path, text) in files {
+        let path = tree.join(path);
+        let parent = path.parent().unwrap_or(tree);
+        std::fs::create_dir_all(parent).cannot(|| format!("make {}", parent.display()))?;
+        std::fs::write(&path, text).cannot(|| format!("write {}", path.display()))?;
+    }
+    Ok(())
+}
+
 /// 1 to 3 KiB, the same for the same seed (a linear congruential generator, Knuth's constants).
-fn words(seed: u32) -> String {
+pub(super) fn words(seed: u32) -> String {
     let mut state = u64::from(seed) + 1;
     let mut next = move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -116,7 +140,6 @@ fn words(seed: u32) -> String {
 }
 
 fn pack(place: &Path, image: &'static str, form: Form, tars: &[PathBuf]) -> Result<Archive> {
-    let name = format!("{image} {}", form.transport());
     let directory = place.join(format!("{image}.{}", form.transport()));
     std::fs::create_dir_all(directory.join("blobs/sha256")).cannot(|| "make a layout")?;
     let blob = |file: &Path| -> Result<String> {
@@ -170,7 +193,7 @@ fn pack(place: &Path, image: &'static str, form: Form, tars: &[PathBuf]) -> Resu
     let path = place.join(format!("{image}.{}.tar", form.transport()));
     program("tar", ["--create", "--file"]).arg(&path).arg("--directory").arg(&directory).arg(".").run()?;
     let layers = layers.iter().map(|name| directory.join(name)).collect();
-    Ok(Archive { name, image, form, path, layers, directory })
+    Ok(Archive { image, form, path, layers, directory })
 }
 
 fn digest(file: &Path) -> Result<String> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::command::Program;
 use crate::failure::{Result, While};
 
-/// What one load took.
+/// What one command took.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Load {
     /// Processor seconds.
@@ -22,7 +22,9 @@ pub(super) struct Load {
 pub(super) struct Meter;
 
 impl Meter {
+    /// Runs it once.
     pub(super) fn run(command: Program, daemons: &[u32]) -> Result<Load> {
+        daemons.iter().try_for_each(|pid| forget_peak(*pid))?;
         let before = ticks(daemons)?;
         let start = Instant::now();
         let said = command.timed().text()?;
@@ -37,6 +39,13 @@ impl Meter {
             daemons.iter().map(|pid| peak(*pid)).try_fold(kibibytes, |most, peak| Ok(most.max(peak?)))?;
         Ok(Load { cpu: user + system + during, wall, memory: memory / 1024.0 })
     }
+
+    /// Runs it so many times, for what one takes: what is short cannot be measured alone.
+    pub(super) fn repeat(command: Program, daemons: &[u32], times: u32) -> Result<Load> {
+        let all = Self::run(command.repeated(times), daemons)?;
+        let times = f64::from(times);
+        Ok(Load { cpu: all.cpu / times, wall: all.wall / times, memory: all.memory })
+    }
 }
 
 /// Ticks of these processes and of their children that have ended: fields 14 to 17 of proc_pid_stat(5).
@@ -49,6 +58,12 @@ fn ticks(processes: &[u32]) -> Result<u64> {
         sum += fields.skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
     }
     Ok(sum)
+}
+
+/// From now on (proc_pid_clear_refs(5)).
+fn forget_peak(pid: u32) -> Result<()> {
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5")
+        .cannot(|| format!("forget the peak memory of {pid}"))
 }
 
 /// KiB that the process had at most.
