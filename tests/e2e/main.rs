@@ -16,6 +16,7 @@ mod images_crash;
 mod login;
 mod parallel;
 mod programs;
+mod progress;
 mod rootless;
 mod run_basics;
 mod run_failures;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::listing::Form;
-use crate::progress::Progress;
+use crate::progress;
 use crate::{access, output};
 
 /// Copy an image from one registry to another
@@ -28,6 +28,8 @@ pub(crate) struct Flags {
     /// Say only what was copied
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    progress: progress::Flags,
     /// How to print the outcome
     #[arg(long, value_name = "FORM", default_value = "table", hide_default_value = true)]
     format: Form,
@@ -36,7 +38,7 @@ pub(crate) struct Flags {
 }
 
 pub(crate) fn call(flags: &Flags) -> Result<(), Failure> {
-    let mut progress = Progress::new(flags.quiet);
+    let mut progress = flags.progress.begin(flags.quiet);
     let copied = flags.access.registries().copy(
         &flags.source,
         &flags.target,

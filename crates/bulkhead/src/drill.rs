@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::global::Global;
 use crate::output;
 use crate::palette::{Palette, Style};
-use crate::progress::Progress;
+use crate::progress::{Progress, Wish};
 use crate::run::{Surroundings, isolation, limits};
 
 /// Try to break out of a container, and say which wall stopped each attempt
@@ -74,7 +74,7 @@ fn in_containers(flags: Flags, global: &Global) -> Result<Report, Failure> {
     let what = "cannot drill";
     let (quiet, request) = (flags.quiet, request(flags)?);
     let mut engine = global.engine(what)?;
-    let mut progress = Progress::new(quiet);
+    let mut progress = Progress::new(quiet, Wish::Auto);
     let report = engine.drill(&request, &mut |step| progress.step(&step.name, step.done, step.total));
     progress.finish();
     report.map_err(|error| Failure::of_engine(what, &error))

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::failure::Failure;
 use crate::global::Global;
-use crate::progress::Progress;
+use crate::progress;
 use crate::{load, output};
 
 /// Make an image from a tar file of a root file system
@@ -31,6 +31,8 @@ pub(crate) struct Flags {
     /// Say only the image's id
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    progress: progress::Flags,
 }
 
 pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
@@ -40,7 +42,7 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     };
     let what = format!("cannot import {name}");
     let engine = global.engine(&what)?;
-    let mut progress = Progress::new(flags.quiet);
+    let mut progress = flags.progress.begin(flags.quiet);
     let id =
         engine.import(archive, flags.reference.as_deref(), &flags.change, &flags.message, &mut |state| {
             progress.show(&state)

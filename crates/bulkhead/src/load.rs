@@ -12,7 +12,7 @@ use engine::{Archive, Loaded};
 use crate::failure::Failure;
 use crate::global::Global;
 use crate::output;
-use crate::progress::Progress;
+use crate::progress;
 
 /// Load images from an archive
 ///
@@ -27,6 +27,8 @@ pub(crate) struct Flags {
     /// Say only what was loaded
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    progress: progress::Flags,
 }
 
 pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
@@ -39,7 +41,7 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     };
     let what = format!("cannot load {name}");
     let engine = global.engine(&what)?;
-    let mut progress = Progress::new(flags.quiet);
+    let mut progress = flags.progress.begin(flags.quiet);
     let loaded = engine.load(archive, &mut |state| progress.show(&state));
     progress.finish();
     let loaded = loaded.map_err(|error| Failure::of_engine(what, &error))?;

@@ -68,7 +68,7 @@ pub(crate) fn visible(text: &str) -> String {
 }
 
 /// The same for JSON text, whose grammar allows these characters in strings only.
-fn escaped(json: &str) -> String {
+pub(crate) fn escaped(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {
         if drives_terminal(c) && c != '\n' {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::global::Global;
 use crate::listing::Form;
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::{access, output};
 
 /// Download an image from a registry
@@ -27,6 +27,8 @@ pub(crate) struct Flags {
     /// Print only the image's name
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    progress: progress::Flags,
     /// How to print the outcome
     #[arg(long, value_name = "FORM", default_value = "table", hide_default_value = true)]
     format: Form,
@@ -36,7 +38,8 @@ pub(crate) struct Flags {
 
 pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     let engine = global.engine(&headline(&flags.image))?;
-    let pulled = bring(&engine, &flags.access, &flags.image, flags.platform.as_deref(), flags.quiet)?;
+    let progress = flags.progress.begin(flags.quiet);
+    let pulled = bring(&engine, &flags.access, &flags.image, flags.platform.as_deref(), progress)?;
     match flags.format {
         Form::Json => output::json_lines(&[row(pulled)]),
         Form::Table if flags.quiet => output::print(&format!("{}\n", output::visible(&pulled.name))),
@@ -44,15 +47,14 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     }
 }
 
-/// Pulls `image`, and shows on standard error how it goes unless it is to be `quiet`.
+/// Pulls `image`, and shows on standard error how it goes.
 pub(crate) fn bring(
     engine: &Engine,
     access: &access::Options,
     image: &str,
     platform: Option<&str>,
-    quiet: bool,
+    mut progress: Progress,
 ) -> Result<Pulled, Failure> {
-    let mut progress = Progress::new(quiet);
     let pulled = engine.pull(&access.registries(), image, platform, &mut |state| progress.show(&state));
     progress.finish();
     pulled.map_err(|error| Failure::of_engine(headline(image), &error))

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::global::Global;
 use crate::listing::Form;
-use crate::progress::Progress;
+use crate::progress;
 use crate::{access, output};
 
 /// Upload an image to a registry
@@ -24,6 +24,8 @@ pub(crate) struct Flags {
     /// Print only the image's name
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    progress: progress::Flags,
     /// How to print the outcome
     #[arg(long, value_name = "FORM", default_value = "table", hide_default_value = true)]
     format: Form,
@@ -34,7 +36,7 @@ pub(crate) struct Flags {
 pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     let what = format!("cannot push {}", flags.image);
     let engine = global.engine(&what)?;
-    let mut progress = Progress::new(flags.quiet);
+    let mut progress = flags.progress.begin(flags.quiet);
     let pushed = engine.push(&flags.access.registries(), &flags.image, &mut |state| progress.show(&state));
     progress.finish();
     let pushed = pushed.map_err(|error| Failure::of_engine(what, &error))?;

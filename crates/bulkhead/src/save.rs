@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::failure::Failure;
 use crate::global::Global;
-use crate::progress::Progress;
+use crate::progress;
 
 /// Save images to an archive
 ///
@@ -27,12 +27,14 @@ pub(crate) struct Flags {
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    progress: progress::Flags,
 }
 
 pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     let what = format!("cannot save {}", flags.images.join(", "));
     let engine = global.engine(&what)?;
-    let mut progress = Progress::new(flags.quiet);
+    let mut progress = flags.progress.begin(flags.quiet);
     let mut save = |out: &mut dyn Write| {
         let saved = engine.save(&flags.images, out, &mut |state| progress.show(&state));
         progress.finish();

@@ -10,6 +10,7 @@ use store::Changes;
 
 use crate::Engine;
 use crate::error::{Error, Result};
+use crate::told::Progress;
 
 /// An archive to load.
 #[derive(Debug)]
@@ -18,17 +19,6 @@ pub enum Archive {
     File(File),
     /// An OCI layout.
     Directory(PathBuf),
-}
-
-/// What a long operation is at.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress<'a> {
-    /// In a few words.
-    pub step: &'a str,
-    /// How far.
-    pub done: u64,
-    /// How far in all, when known.
-    pub total: Option<u64>,
 }
 
 /// An image that an archive brought.
@@ -97,7 +87,7 @@ impl Engine {
         progress: &mut (dyn FnMut(Progress<'_>) + Send),
     ) -> Result<Vec<Loaded>> {
         let mut told = |now: store::Progress<'_>| {
-            progress(Progress { step: now.step, done: now.done, total: now.total })
+            progress(now.into());
         };
         let loaded = match archive {
             Archive::File(file) => self.store.load(file, &mut told)?,
@@ -125,7 +115,7 @@ impl Engine {
             asked.apply(instruction)?;
         }
         let mut told = |now: store::Progress<'_>| {
-            progress(Progress { step: now.step, done: now.done, total: now.total })
+            progress(now.into());
         };
         Ok(self.store.import(archive, reference, &asked, &mut told)?.to_string())
     }

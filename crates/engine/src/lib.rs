@@ -46,7 +46,7 @@ use store::Store;
 pub use self::drill::{DrillRequest, DrillStep, FACTS};
 pub use apart::apart;
 pub use error::{Error, Result};
-pub use images::{Archive, Force, HistoryEntry, ImageSummary, Loaded, Progress, Removal};
+pub use images::{Archive, Force, HistoryEntry, ImageSummary, Loaded, Removal};
 pub use monitor::{Exit, Streams};
 pub use oci::Danger;
 pub use pull::{News, Pulled, name_elsewhere};
@@ -54,6 +54,7 @@ pub use request::RunRequest;
 pub use runtime::clock::Clock;
 pub use runtime::walls;
 pub use standing::Standing;
+pub use told::{Progress, columns};
 
 use error::Context;
 use records::Records;

@@ -2,16 +2,15 @@
 //! `pull`: an image from a registry into the store. The registry's client knows the wire, the store what
 //! is here; this is where they meet.
 
-use ::registry::{Cancel, Platform, PullPlan, Start, Watch, failure, pool};
+use ::registry::{Cancel, Platform, PullPlan, Start, failure, pool};
 use oci::descriptor::Descriptor;
 use oci::{Digest, ImageConfig, Reference};
 use store::{Intake, Wanted};
 
 use crate::Engine;
 use crate::error::{Context, Error, Result};
-use crate::images::Progress;
 use crate::registry::Registries;
-use crate::told::Told;
+use crate::told::{Progress, Told};
 
 /// What a pull did.
 #[derive(Debug, Clone)]
@@ -76,7 +75,6 @@ impl Engine {
         let intake = self.store.intake()?;
         drop(hold);
         let watch = Told::new("pulling", progress);
-        watch.planned(&plan.image.layers);
         let width = pool::USUAL_WIDTH;
         let fetched = pool::each(&layers, width, &[&client], |layer, cancel| {
             fetch(&intake, &plan, layer, cancel, &watch)
@@ -139,7 +137,7 @@ fn fetch(
 ) -> Result<Came> {
     let partial = match intake.want(layer, diff_id)? {
         Wanted::Nothing => {
-            watch.came(layer, layer.size);
+            watch.spared(layer, "already here");
             return Ok(Came::Here);
         }
         Wanted::Rest(partial) => partial,

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `push`: an image from the store to a registry, byte for byte what came here or was made here.
 
-use ::registry::{Arrival, Cancel, Client, Target, Watch, pool};
+use ::registry::{Arrival, Cancel, Client, Target, pool};
 use oci::Reference;
 use oci::descriptor::Descriptor;
 
 use crate::Engine;
 use crate::error::{Error, Result};
-use crate::images::Progress;
 use crate::registry::{Copied, Registries};
-use crate::told::Told;
+use crate::told::{Progress, Sent, Told};
 
 impl Engine {
     /// Brings the image called `name` to the registry that its name says.
@@ -38,13 +37,13 @@ impl Engine {
             }
         }
         let watch = Told::new("pushing", progress);
-        watch.planned(&blobs);
-        let push = |blob: &Descriptor, cancel: &Cancel| {
-            self.push_blob(&client, &reference, other.as_deref(), blob, cancel)
-        };
         let arrivals = pool::each(&blobs, pool::USUAL_WIDTH, &[&client], |blob, cancel| {
-            let arrival = push(blob, cancel)?;
-            watch.came(blob, blob.size);
+            let arrival = self.push_blob(&client, &reference, other.as_deref(), blob, cancel, &watch)?;
+            match arrival {
+                Arrival::WasThere => watch.spared(blob, "already there"),
+                Arrival::Mounted => watch.spared(blob, "there in another repository"),
+                Arrival::Sent => {}
+            }
             Ok::<_, Error>(arrival)
         })?;
         let target = Target::Tag(tag.to_owned());
@@ -67,9 +66,10 @@ impl Engine {
         other: Option<&str>,
         blob: &Descriptor,
         cancel: &Cancel,
+        told: &Told<'_>,
     ) -> Result<Arrival> {
         let open = || match self.store.open_blob(&blob.digest) {
-            Ok(Some(file)) => Ok(Box::new(file) as Box<dyn std::io::Read + Send>),
+            Ok(Some(file)) => Ok(Box::new(Sent::new(file, blob, told)) as Box<dyn std::io::Read + Send>),
             Ok(None) => Err(std::io::ErrorKind::NotFound.into()),
             Err(error) => Err(std::io::Error::other(error.to_string())),
         };

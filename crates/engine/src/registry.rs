@@ -8,8 +8,7 @@ use ::registry::{Client, ConfigFile, Copy, Keyring, Login, Platform, Settings, T
 use oci::{Danger, Reference};
 
 use crate::error::{Error, Result};
-use crate::images::Progress;
-use crate::told::Told;
+use crate::told::{Progress, Told};
 
 pub use ::registry::{Forgotten, Kept, Proxies};
 

@@ -8,7 +8,7 @@ use store::Saved;
 
 use crate::Engine;
 use crate::error::Result;
-use crate::images::Progress;
+use crate::told::Progress;
 
 impl Engine {
     /// Writes the images called `names` into `out`. One that is called by a name has that name in the
@@ -21,7 +21,7 @@ impl Engine {
     ) -> Result<()> {
         let images = names.iter().map(|name| self.saved(name)).collect::<Result<Vec<_>>>()?;
         self.store.save(&images, out, &mut |state| {
-            progress(Progress { step: state.step, done: state.done, total: state.total });
+            progress(state.into());
         })?;
         Ok(())
     }

@@ -57,11 +57,6 @@ impl Start {
 
 /// Somebody who is told how far transfers are, by several threads at a time.
 pub trait Watch: Sync {
-    /// These are to be brought over.
-    fn planned(&self, blobs: &[Descriptor]) {
-        let _nobody_asked = blobs;
-    }
-
     /// So many bytes of `blob` are there by now.
     fn came(&self, blob: &Descriptor, done: u64);
 }

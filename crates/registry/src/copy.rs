@@ -82,7 +82,6 @@ impl Copy<'_> {
         let mut manifests = Vec::new();
         self.collect(named, 0, &mut manifests)?;
         let blobs = blobs(&manifests);
-        self.watch.planned(&blobs);
         let arrivals =
             pool::each(&blobs, self.width, &[self.from, self.to], |blob, cancel| self.blob(blob, cancel))?;
         // The named one is the first of the list, and what it names comes behind it.

@@ -23,7 +23,7 @@ use oci::{Descriptor, Digest, Reference};
 use crate::blobs::{layer_descriptor, same};
 use crate::decode::{Bounds, Decoder};
 use crate::error::{Error, Result};
-use crate::import::{Expected, Watched};
+use crate::import::{Expected, READING, Watched};
 use crate::intake::Intake;
 use crate::layers::{Content, Promise};
 use crate::{OnProgress, Store};
@@ -66,8 +66,7 @@ impl Store {
         let spool = match index::members(&archive)? {
             Some(members) => Spool::of_file(archive, members),
             None => {
-                let stream =
-                    Watched { inner: archive, step: "reading", done: 0, told: 0, progress: &mut *progress };
+                let stream = Watched::new(archive, READING, &mut *progress);
                 let decoder = Decoder::new(stream, Bounds::default(), &*self.unpacker)
                     .map_err(|error| Error::refused(error.to_string()))?;
                 Spool::of_tar(decoder, &intake.directory())?
@@ -119,8 +118,7 @@ fn take_image(intake: &Intake<'_>, image: &Found, spool: &Spool, progress: OnPro
             true
         }
     });
-    let total = once.iter().map(|(layer, _)| layer.member.size()).sum();
-    let telling = Telling::new("unpacking", total, progress);
+    let telling = Telling::new("unpacking", progress);
     let taken =
         telling.each(&once, |(layer, diff_id)| take_layer(intake, spool, layer, diff_id, &telling))?;
     match &image.manifest {
@@ -142,8 +140,9 @@ fn take_layer(
 ) -> Result<Descriptor> {
     let FoundLayer { member, label, promised } = layer;
     let compression = promised.as_ref().map(Descriptor::layer_compression).transpose()?;
+    let name = promised.as_ref().map_or_else(|| diff_id.to_string(), |promised| promised.digest.to_string());
     let Some(content) = spool.content(member, promised.as_ref())? else {
-        let stream = telling.watch(spool.open(member)?);
+        let stream = telling.watch(spool.open(member)?, &name, member.size());
         let expected = Expected { content: promised.as_ref(), compression, diff_id: Some(diff_id) };
         return Ok(intake.take_stream(stream, expected, label)?.1);
     };
@@ -156,7 +155,7 @@ fn take_layer(
         promised => {
             let content = Content::Checked(&content.digest);
             let promise = Promise { diff_id: Some(diff_id), compression: promised, content };
-            intake.unpack(telling.watch(spool.open(member)?), promise, label)?.1
+            intake.unpack(telling.watch(spool.open(member)?, &name, member.size()), promise, label)?.1
         }
     };
     intake.keep(&content.path, &content.digest, member.size());

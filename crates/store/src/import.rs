@@ -28,7 +28,7 @@ impl Store {
     ) -> Result<Digest> {
         let reference = reference.map(tagged).transpose()?;
         let intake = self.intake()?;
-        let watched = Watched { inner: stream, step: "reading", done: 0, told: 0, progress };
+        let watched = Watched::new(stream, READING, progress);
         let layer = "of the root file system";
         let (diff_id, descriptor) = intake.take_stream(watched, Expected::default(), layer)?;
         let config = ImageConfig {
@@ -128,22 +128,31 @@ impl<R: Read> Read for Tee<'_, R> {
     }
 }
 
-/// Tells how far a stream is, every few megabytes.
+/// Tells how far a stream is, each time that some of it passed.
 pub(crate) struct Watched<'a, R> {
     pub(crate) inner: R,
-    pub(crate) step: &'a str,
-    pub(crate) done: u64,
-    pub(crate) told: u64,
+    /// What is told next.
+    pub(crate) state: Progress<'a>,
+    told: u64,
     pub(crate) progress: OnProgress<'a>,
 }
+
+impl<'a, R> Watched<'a, R> {
+    pub(crate) fn new(inner: R, state: Progress<'a>, progress: OnProgress<'a>) -> Self {
+        Self { inner, state, told: 0, progress }
+    }
+}
+
+/// The beginning of a stream whose length nobody knows.
+pub(crate) const READING: Progress<'static> = Progress { step: "reading", id: None, done: 0, total: None };
 
 impl<R: Read> Read for Watched<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.done += count as u64;
-        if self.done - self.told >= STEP {
-            self.told = self.done;
-            (self.progress)(Progress { step: self.step, done: self.done, total: None });
+        self.state.done += count as u64;
+        if self.state.done - self.told >= STEP {
+            self.told = self.state.done;
+            (self.progress)(self.state);
         }
         Ok(count)
     }
@@ -162,4 +171,4 @@ pub(crate) const ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") {
 } else {
     std::env::consts::ARCH
 };
-const STEP: u64 = 4 << 20;
+const STEP: u64 = 1 << 20;

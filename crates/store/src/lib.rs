@@ -81,6 +81,8 @@ pub enum Unpacking {
 pub struct Progress<'a> {
     /// In a few words.
     pub step: &'a str,
+    /// The digest of what it is about, when that is one of several things.
+    pub id: Option<&'a str>,
     /// Bytes done.
     pub done: u64,
     /// Bytes in all, when known.

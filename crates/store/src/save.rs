@@ -39,9 +39,8 @@ impl Store {
         let _hold = self.hold()?;
         let manifests = images.iter().map(|saved| self.manifest(&saved.image));
         let manifests = manifests.collect::<Result<Vec<_>>>()?;
-        let mut archive = Archive { out, done: 0, total: 0, progress };
+        let mut archive = Archive { out, progress };
         let blobs = blobs(&manifests);
-        archive.total = blobs.values().sum();
         let algorithms: BTreeSet<_> = blobs.keys().map(|digest| digest.algorithm().name()).collect();
         archive.head("blobs/", Kind::Directory, 0)?;
         for algorithm in algorithms {
@@ -115,8 +114,6 @@ fn path(digest: &Digest) -> String {
 
 struct Archive<'a> {
     out: &'a mut dyn Write,
-    done: u64,
-    total: u64,
     progress: OnProgress<'a>,
 }
 
@@ -129,7 +126,7 @@ impl Archive<'_> {
         self.head(&path(digest), Kind::File, size)?;
         let mut content = content.take(size);
         let mut buffer = vec![0; BUFFER];
-        let mut left = size;
+        let (mut left, id) = (size, digest.to_string());
         while left > 0 {
             let count = match content.read(&mut buffer) {
                 Ok(0) => return Err(Error::invalid(format!("the content {digest} is shorter than it was"))),
@@ -139,9 +136,7 @@ impl Archive<'_> {
             };
             self.write(&buffer[..count])?;
             left -= count as u64;
-            self.done += count as u64;
-            let (done, total) = (self.done, Some(self.total));
-            (self.progress)(Progress { step: "saving", done, total });
+            (self.progress)(Progress { step: "saving", id: Some(&id), done: size - left, total: Some(size) });
         }
         self.write(padding(size))
     }

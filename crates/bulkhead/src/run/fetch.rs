@@ -8,6 +8,7 @@ use super::OURS;
 use crate::access;
 use crate::failure::Failure;
 use crate::palette::{self, Palette};
+use crate::progress::{Progress, Wish};
 use crate::{output, pull};
 
 /// When to ask the registry, and which way leads to it.
@@ -65,16 +66,18 @@ impl Flags {
     /// Everything is told on standard error: standard output is the program's. What comes after needs a
     /// process without threads, so another one pulls, which tells its own failure.
     fn bring(&self, engine: &Engine, image: &str, color: palette::When) -> Result<(), Failure> {
-        let code = engine::apart(|| match pull::bring(engine, &self.access, image, None, self.quiet) {
-            Ok(pulled) => {
-                if !self.quiet {
-                    output::warn(&pull::told(&pulled));
+        let code = engine::apart(|| {
+            match pull::bring(engine, &self.access, image, None, Progress::new(self.quiet, Wish::Auto)) {
+                Ok(pulled) => {
+                    if !self.quiet {
+                        output::warn(&pull::told(&pulled));
+                    }
+                    0
                 }
-                0
-            }
-            Err(failure) => {
-                failure.tell(&Palette::of_stderr(color));
-                OURS
+                Err(failure) => {
+                    failure.tell(&Palette::of_stderr(color));
+                    OURS
+                }
             }
         });
         match code {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Several layers at a time, whose progress is told as one figure. When one fails, the others stop.
+//! Several layers at a time, each of which tells how far it is. When one fails, the others stop.
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,24 +8,16 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::Result;
 use crate::{OnProgress, Progress};
 
-/// What threads have done together.
+/// What threads tell.
 pub(super) struct Telling<'a> {
     step: &'static str,
-    total: u64,
-    state: Mutex<State<'a>>,
+    progress: Mutex<OnProgress<'a>>,
     stopped: AtomicBool,
 }
 
-struct State<'a> {
-    done: u64,
-    told: u64,
-    progress: OnProgress<'a>,
-}
-
 impl<'a> Telling<'a> {
-    pub(super) fn new(step: &'static str, total: u64, progress: OnProgress<'a>) -> Self {
-        let state = Mutex::new(State { done: 0, told: 0, progress });
-        Self { step, total, state, stopped: AtomicBool::new(false) }
+    pub(super) fn new(step: &'static str, progress: OnProgress<'a>) -> Self {
+        Self { step, progress: Mutex::new(progress), stopped: AtomicBool::new(false) }
     }
 
     /// Does `work` for each of `items`, a few at a time, and gives the results in their order, or the first
@@ -66,24 +58,26 @@ impl<'a> Telling<'a> {
         }
     }
 
-    /// Counts what is read from `stream`, and ends it when another one has failed.
-    pub(super) fn watch<'b, R: Read>(&'b self, stream: R) -> impl Read + use<'b, 'a, R> {
-        Watched { stream, telling: self }
+    /// Tells how much of `stream`, called `id`, of `size` bytes, was read, and ends it when another one has
+    /// failed.
+    pub(super) fn watch<'b, R: Read>(&'b self, stream: R, id: &'b str, size: u64) -> Watched<'a, 'b, R> {
+        self.tell(id, 0, size);
+        Watched { stream, id, size, done: 0, told: 0, telling: self }
     }
 
-    fn add(&self, count: usize) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.done += count as u64;
-        if state.done - state.told >= STEP {
-            state.told = state.done;
-            let now = Progress { step: self.step, done: state.done, total: Some(self.total) };
-            (state.progress)(now);
-        }
+    fn tell(&self, id: &str, done: u64, size: u64) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress(Progress { step: self.step, id: Some(id), done, total: Some(size) });
     }
 }
 
-struct Watched<'a, 'b, R> {
+/// A stream that is told of.
+pub(super) struct Watched<'a, 'b, R> {
     stream: R,
+    id: &'b str,
+    size: u64,
+    done: u64,
+    told: u64,
     telling: &'b Telling<'a>,
 }
 
@@ -93,7 +87,11 @@ impl<R: Read> Read for Watched<'_, '_, R> {
             return Err(io::Error::other("another layer of the image failed"));
         }
         let count = self.stream.read(buffer)?;
-        self.telling.add(count);
+        self.done += count as u64;
+        if self.done - self.told >= STEP || self.done == self.size && self.told < self.size {
+            self.told = self.done;
+            self.telling.tell(self.id, self.done, self.size);
+        }
         Ok(count)
     }
 }
