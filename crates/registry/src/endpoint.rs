@@ -4,7 +4,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, LOCATION, RETRY_AFTER};
 use ureq::http::{Method, Request, Response};
@@ -14,8 +14,9 @@ use crate::address::{Address, Scheme};
 use crate::error::{Error, Result};
 use crate::guard::{Guard, Scope};
 use crate::hosts::{self, Capability, Site};
+use crate::pace::{Pace, Paced, TooSlow};
 use crate::patience::retry_after;
-use crate::settings::Settings;
+use crate::settings::{Patience, Settings};
 use crate::wire::{Peer, Wire, broken};
 
 /// One place that answers for a registry.
@@ -54,6 +55,7 @@ pub(crate) struct Answer {
     response: Response<Body>,
     /// Where it came from in the end.
     pub(crate) address: Address,
+    patience: Patience,
 }
 
 impl Endpoint {
@@ -124,7 +126,8 @@ impl Endpoint {
             }
             let moved = matches!(status, 301 | 302 | 303 | 307 | 308);
             if !moved {
-                return Ok(Answer { response, address });
+                let patience = self.settings.patience.clone();
+                return Ok(Answer { response, address, patience });
             }
             redirects += 1;
             if redirects > MOST_REDIRECTS {
@@ -154,16 +157,23 @@ impl Endpoint {
         }
         let (length, mut content) = match load {
             Load::Nothing => return self.run(ask, address, home, request.body(SendBody::none())),
-            Load::Bytes(bytes) => (bytes.len() as u64, Watched { inner: Box::new(*bytes), failure: None }),
-            Load::Stream(length, open) => (*length, Watched { inner: open()?, failure: None }),
+            Load::Bytes(bytes) => (bytes.len() as u64, self.watched(Box::new(*bytes))),
+            Load::Stream(length, open) => (*length, self.watched(open()?)),
         };
         let request = request.header(CONTENT_LENGTH, length).body(SendBody::from_reader(&mut content));
         let outcome = self.run(ask, address, home, request);
         match content.failure {
+            Some(error) if error.get_ref().is_some_and(|inner| inner.is::<TooSlow>()) => {
+                Err(broken(&address.authority(), &error))
+            }
             // What we could not read is the cause of what the connection then said.
             Some(error) => Err(crate::blob::failure(error, ask.what)),
             None => outcome,
         }
+    }
+
+    fn watched<'a>(&self, inner: Box<dyn Read + 'a>) -> Watched<'a> {
+        Watched { inner, failure: None, pace: Pace::new(&self.settings.patience), given: None }
     }
 
     fn run(
@@ -236,13 +246,13 @@ impl Answer {
             return Err(too_long());
         }
         let mut bytes = Vec::new();
-        let mut body = self.response.into_body().into_reader().take(most + 1);
+        let mut body = self.reader().take(most + 1);
         body.read_to_end(&mut bytes).map_err(|error| broken(&registry, &error))?;
         if bytes.len() as u64 > most { Err(too_long()) } else { Ok(bytes) }
     }
 
     pub(crate) fn reader(self) -> Box<dyn Read + Send> {
-        Box::new(self.response.into_body().into_reader())
+        Box::new(Paced::new(self.response.into_body().into_reader(), &self.patience))
     }
 
     /// The error that an answer is which is no success: `what` was to be done, `thing` is what would
@@ -299,25 +309,36 @@ struct OneError {
     message: Option<String>,
 }
 
-/// Keeps the failure of a reader, which the connection would tell as one of its own.
+/// Keeps the failure of a reader, which the connection would tell as one of its own. Whoever takes what is
+/// read too slowly is such a failure.
 struct Watched<'a> {
     inner: Box<dyn Read + 'a>,
     failure: Option<std::io::Error>,
+    pace: Pace,
+    /// When it gave how much the last time.
+    given: Option<(Instant, u64)>,
 }
 
 impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.inner.read(buffer).map_err(|error| {
+        // In pieces, because how fast one is taken is known only behind it.
+        let room = buffer.len().min(PIECE);
+        let taken = self.given.take().map_or(Ok(()), |(then, count)| self.pace.moved(count, then.elapsed()));
+        let read = taken.map_err(std::io::Error::other).and_then(|()| self.inner.read(&mut buffer[..room]));
+        let count = read.map_err(|error| {
             let kind = error.kind();
             if kind != std::io::ErrorKind::Interrupted {
                 self.failure = Some(error);
             }
-            kind.into()
-        })
+            std::io::Error::from(kind)
+        })?;
+        self.given = Some((Instant::now(), count as u64));
+        Ok(count)
     }
 }
 
 const MOST_REDIRECTS: u32 = 5;
+const PIECE: usize = 32 << 10;
 const LONGEST_COMPLAINT: u64 = 64 << 10;
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ mod hosts;
 pub mod link;
 mod lists;
 mod login;
+mod pace;
 mod patience;
 mod plan;
 mod platform;

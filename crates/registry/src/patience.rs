@@ -9,6 +9,12 @@ use crate::error::{Again, Error, Result};
 use crate::settings::Patience;
 
 impl Patience {
+    /// How long the head of an answer may take in all, for which one may wait for `stall`: bytes of it
+    /// that come one by one do not count as many.
+    pub(crate) fn answer(&self, stall: Duration) -> Duration {
+        stall + self.rate_window
+    }
+
     /// Calls `attempt` until it succeeds, fails for good, or has been called often enough.
     pub(crate) fn retry<T>(&self, cancel: &Cancel, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
         let mut failures = 0;

@@ -2,6 +2,7 @@
 //! What a client goes by. Whoever makes one reads the environment; nothing here does.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,18 +54,42 @@ pub struct Proxies {
     pub http: Option<String>,
     /// For HTTPS.
     pub https: Option<String>,
-    /// `NO_PROXY`: hosts, `.domains` or `*`, separated by commas.
+    /// `NO_PROXY`: hosts, `.domains`, addresses, networks (`10.0.0.0/8`) or `*`, separated by commas.
     pub except: String,
 }
 
 impl Proxies {
-    /// Whether `host` is excepted, as curl reads it: a name covers its subdomains.
+    /// Whether `host` is excepted, as curl reads it: a name covers its subdomains, and a network the
+    /// addresses in it. Names are not looked up for that.
     pub(crate) fn excepts(&self, host: &str) -> bool {
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
         self.except.split([',', ' ']).filter(|entry| !entry.is_empty()).any(|entry| {
+            if let Some(address) = address {
+                return entry == "*" || covers(entry, address);
+            }
             let entry = entry.trim_start_matches("*.").trim_start_matches('.').to_ascii_lowercase();
             entry == "*" || host == entry || host.strip_suffix(&entry).is_some_and(|rest| rest.ends_with('.'))
         })
     }
+}
+
+/// Whether `entry`, an address or a network of `ADDRESS/BITS`, has `address` in it.
+fn covers(entry: &str, address: IpAddr) -> bool {
+    let (network, bits) = match entry.split_once('/') {
+        Some((network, bits)) => (network, Some(bits)),
+        None => (entry, None),
+    };
+    let Ok(network) = network.trim_matches(['[', ']']).parse::<IpAddr>() else { return false };
+    // Both from their highest bit on, so that one comparison serves for both.
+    let (network, address, width) = match (network, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) => {
+            (u128::from(network.to_bits()) << 96, u128::from(address.to_bits()) << 96, 32)
+        }
+        (IpAddr::V6(network), IpAddr::V6(address)) => (network.to_bits(), address.to_bits(), 128),
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return false,
+    };
+    let Ok(bits) = bits.map_or(Ok(width), str::parse::<u32>) else { return false };
+    bits <= width && (network ^ address).leading_zeros() >= bits
 }
 
 /// Retries and time limits.
@@ -82,6 +107,10 @@ pub struct Patience {
     pub stall: Duration,
     /// The same while a server checks what was uploaded.
     pub commit: Duration,
+    /// Bytes in a second: a connection on which less comes or goes is given up.
+    pub least_rate: u64,
+    /// Over this much time of waiting.
+    pub rate_window: Duration,
 }
 
 impl Default for Patience {
@@ -93,6 +122,8 @@ impl Default for Patience {
             connect: Duration::from_secs(10),
             stall: Duration::from_secs(30),
             commit: Duration::from_secs(600),
+            least_rate: 1024,
+            rate_window: Duration::from_secs(60),
         }
     }
 }
@@ -148,6 +179,32 @@ mod tests {
         ] {
             assert_eq!(proxies.excepts(host), want, "{host}");
         }
+        let proxies = Proxies {
+            except: "10.0.0.0/8,192.0.2.7, 192.0.2.64/26 fd00::/8,[2001:db8::1],0.0.0.0/33,203.0.113.1/x"
+                .to_owned(),
+            ..Proxies::default()
+        };
+        for (host, want) in [
+            ("10.255.0.1", true),
+            ("11.0.0.1", false),
+            ("192.0.2.7", true),
+            ("192.0.2.8", false),
+            ("192.0.2.127", true),
+            ("192.0.2.128", false),
+            ("fd12::1", true),
+            ("[fd12::1]", true),
+            ("fe80::1", false),
+            ("2001:db8::1", true),
+            ("2001:db8::2", false),
+            ("203.0.113.1", false),
+            // A name is no address, whatever it looks like.
+            ("10.0.0.1.example", false),
+            ("a.10.0.0.0", false),
+        ] {
+            assert_eq!(proxies.excepts(host), want, "{host}");
+        }
+        let all = Proxies { except: "0.0.0.0/0".to_owned(), ..Proxies::default() };
+        assert!(all.excepts("192.0.2.1") && !all.excepts("fd00::1") && !all.excepts("registry.example"));
         assert!(Proxies { except: "*".to_owned(), ..Proxies::default() }.excepts("anything"));
         assert!(!Proxies::default().excepts("anything"));
     }

@@ -18,6 +18,7 @@ use crate::challenge::Challenge;
 use crate::endpoint::{complaint, header};
 use crate::error::{Again, Error, Result};
 use crate::login::{Login, Secret, basic};
+use crate::pace::Paced;
 use crate::patience::retry_after;
 use crate::settings::Settings;
 use crate::wire::{Peer, Wire, broken};
@@ -217,7 +218,8 @@ impl Server<'_> {
     fn body(&self, answer: Response<ureq::Body>) -> Result<Vec<u8>> {
         use std::io::Read as _;
         let mut bytes = Vec::new();
-        let mut body = answer.into_body().into_reader().take(LARGEST + 1);
+        let body = Paced::new(answer.into_body().into_reader(), &self.settings.patience);
+        let mut body = body.take(LARGEST + 1);
         let read = body.read_to_end(&mut bytes).map_err(|error| broken(&self.realm.authority(), &error));
         match read {
             Err(error) if error.again() == Again::Worthwhile => return Err(error),

@@ -21,6 +21,7 @@ use ureq::{Agent, Body, Proxy, SendBody};
 use crate::address::{Address, Scheme};
 use crate::error::{Again, Error, Result};
 use crate::hosts::{ClientCertificate, Trust, authorities};
+use crate::pace::TooSlow;
 use crate::settings::Settings;
 
 /// The connections of one site and of where it sends us.
@@ -67,7 +68,9 @@ impl Wire {
         let answer = if stall == self.settings.patience.stall {
             agent.run(request)
         } else {
-            agent.run(agent.configure_request(request).timeout_per_read(Some(stall)).build())
+            let whole = self.settings.patience.answer(stall);
+            let request = agent.configure_request(request).timeout_per_read(Some(stall));
+            agent.run(request.timeout_recv_response(Some(whole)).build())
         };
         answer.map_err(|error| connection(&address.authority(), &error))
     }
@@ -99,6 +102,7 @@ impl Wire {
             .user_agent(USER_AGENT)
             .proxy(proxy)
             .timeout_connect(Some(patience.connect))
+            .timeout_recv_response(Some(patience.answer(patience.stall)))
             .timeout_per_read(Some(patience.stall))
             .timeout_per_write(Some(patience.stall))
             .max_response_header_size(LARGEST_HEADER)
@@ -183,6 +187,9 @@ pub(crate) fn connection(registry: &str, error: &ureq::Error) -> Error {
         ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
             ("it does not answer".to_owned(), Again::Worthwhile)
         }
+        ureq::Error::Timeout(ureq::Timeout::RecvResponse) => {
+            ("its answer takes too long".to_owned(), Again::Worthwhile)
+        }
         ureq::Error::Timeout(_) => {
             ("it stopped in the middle: nothing came for too long".to_owned(), Again::Worthwhile)
         }
@@ -203,6 +210,10 @@ pub(crate) fn broken(registry: &str, error: &std::io::Error) -> Error {
     if let Some(inner) = error.get_ref() {
         if let Some(inner) = inner.downcast_ref::<ureq::Error>() {
             return connection(registry, inner);
+        }
+        if let Some(inner) = inner.downcast_ref::<TooSlow>() {
+            let (why, again) = (inner.to_string(), Again::Worthwhile);
+            return Error::Connection { registry: registry.to_owned(), why, again };
         }
         if let Some(inner) = inner.downcast_ref::<rustls::Error>() {
             return Error::Connection {

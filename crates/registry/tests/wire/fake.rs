@@ -69,6 +69,8 @@ enum Then {
     StallAfter(usize),
     /// The body again and again, without a length.
     Endless,
+    /// From so many bytes of head and body on, one byte at a time and a pause after each.
+    Trickle(usize),
 }
 
 impl Reply {
@@ -89,6 +91,12 @@ impl Reply {
 
     pub(crate) fn stalling_after(mut self, bytes: usize) -> Self {
         self.then = Then::StallAfter(bytes);
+        self
+    }
+
+    /// From so many bytes of the whole answer on.
+    pub(crate) fn trickling_after(mut self, bytes: usize) -> Self {
+        self.then = Then::Trickle(bytes);
         self
     }
 
@@ -212,12 +220,21 @@ fn write(mut connection: &TcpStream, asked: &Asked, reply: &Reply, state: &State
     if reply.then != Then::Endless {
         head.push_str(&format!("Content-Length: {}\r\n", reply.length.unwrap_or(reply.body.len() as u64)));
     }
+    if let Then::Trickle(after) = reply.then {
+        let all = [format!("{head}\r\n").as_bytes(), &reply.body].concat();
+        let after = after.min(all.len());
+        connection.write_all(&all[..after])?;
+        return all[after..].iter().try_for_each(|byte| {
+            std::thread::sleep(TRICKLE);
+            connection.write_all(&[*byte])
+        });
+    }
     connection.write_all(format!("{head}\r\n").as_bytes())?;
     if asked.method == "HEAD" {
         return Ok(());
     }
     match reply.then {
-        Then::Close => connection.write_all(&reply.body),
+        Then::Close | Then::Trickle(_) => connection.write_all(&reply.body),
         Then::StallAfter(bytes) => {
             connection.write_all(&reply.body[..bytes])?;
             // Until the other side leaves, or the server is dropped.
@@ -272,6 +289,8 @@ pub(crate) fn manifest(config: &[u8], layers: &[&[u8]]) -> Vec<u8> {
     .unwrap()
 }
 
+/// Between two bytes of a server that trickles.
+const TRICKLE: Duration = Duration::from_millis(2);
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(crate) const CONFIG: &[u8] =

@@ -9,4 +9,5 @@ mod fake;
 mod lists;
 mod manifests;
 mod mirrors;
+mod slow;
 mod uploads;
