@@ -74,7 +74,7 @@ Developer commands.
   cargo xtask bench NAME
         Side by side with the peers, in one run; the table goes to docs/benchmarks.md.
             cargo xtask bench run
-            cargo xtask bench images --rounds 3
+            cargo xtask bench images --only pull,again --rounds 3
 
   cargo xtask fuzz [TARGET...] [--seconds N] [--jobs N] [--keep] [--replay]
         libFuzzer on every parser of bytes from strangers. --keep merges what was found into fuzz/corpus;
