@@ -52,6 +52,9 @@ fn lines_elsewhere_and_objects_for_programs() {
         return tests::skip("docker-registry is not installed");
     };
     there.call(["push", "--quiet", &name]).ok();
+    let again = there.call(["push", &name]).ended();
+    assert!(again.code == 0 && again.err.lines().all(|line| line.starts_with("already there  ")), "{again}");
+    assert_eq!(again.err.lines().count(), 2, "the configuration and the layer: {again}");
     let here = Sandbox::new();
     let plain = here.call(["pull", &name]).ended();
     assert_eq!(plain.code, 0, "{plain}");
