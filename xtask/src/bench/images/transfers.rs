@@ -11,7 +11,10 @@ use crate::failure::{Result, While};
 
 /// Each image by each contestant.
 pub(super) fn round(bench: &mut Bench<'_>, registry: &Registry) -> Result<()> {
-    for image in ["bookworm", "small", "multi"] {
+    // With several layers it is only pulled.
+    let pulls = bench.wants(Operation::Pull) || bench.wants(Operation::Again);
+    let several = pulls.then_some("multi");
+    for image in ["bookworm", "small"].into_iter().chain(several) {
         for contestant in CONTESTANTS {
             with_engine(bench, contestant, |bench, engine| {
                 session(bench, registry, image, contestant, engine)
