@@ -134,7 +134,9 @@ mod tests {
             let now = Time::from_nanoseconds(i64::try_from(at).unwrap());
             cutter.cut(piece, now, &mut |line| found.push((line.bytes.len(), line.part, line.time)));
         }
-        cutter.end(Time::from_nanoseconds(99), &mut |line| found.push((line.bytes.len(), line.part, line.time)));
+        cutter.end(Time::from_nanoseconds(99), &mut |line| {
+            found.push((line.bytes.len(), line.part, line.time))
+        });
         found
     }
 

@@ -68,9 +68,9 @@ impl Driver {
         let target = match name {
             "json-file" => Target::JsonFile(options.rotation(&JSON_FILE)?),
             "local" => Target::Local(options.rotation(&LOCAL)?),
-            "journald" => {
-                Target::Journald { socket: options.take("journald-socket").unwrap_or(JOURNAL.to_owned()).into() }
-            }
+            "journald" => Target::Journald {
+                socket: options.take("journald-socket").unwrap_or(JOURNAL.to_owned()).into(),
+            },
             "syslog" => Target::Syslog(Box::new(Syslog::parse(&mut |name| options.take(name))?)),
             _ => Target::None,
         };
@@ -94,7 +94,11 @@ impl Driver {
 impl Default for Driver {
     /// `json-file` without a limit, as Docker's default is.
     fn default() -> Self {
-        Self { target: Target::JsonFile(JSON_FILE), delivery: Delivery::Blocking, details: Details::default() }
+        Self {
+            target: Target::JsonFile(JSON_FILE),
+            delivery: Delivery::Blocking,
+            details: Details::default(),
+        }
     }
 }
 
@@ -225,10 +229,7 @@ fn size(text: &str) -> Option<u64> {
 
 /// Drivers and the options that each knows.
 const KNOWN: &[(&str, &[&str])] = &[
-    (
-        "json-file",
-        &["max-size", "max-file", "compress", "labels", "env", "tag", "mode", "max-buffer-size"],
-    ),
+    ("json-file", &["max-size", "max-file", "compress", "labels", "env", "tag", "mode", "max-buffer-size"]),
     ("local", &["max-size", "max-file", "compress", "mode", "max-buffer-size"]),
     ("journald", &["journald-socket", "labels", "env", "tag", "mode", "max-buffer-size"]),
     (
@@ -274,7 +275,8 @@ mod tests {
     #[test]
     fn what_docker_takes() {
         assert_eq!(parse("json-file", &[]).unwrap(), Driver::default());
-        let driver = parse("json-file", &[("max-size", "1.5k"), ("max-file", "3"), ("compress", "true")]).unwrap();
+        let driver =
+            parse("json-file", &[("max-size", "1.5k"), ("max-file", "3"), ("compress", "true")]).unwrap();
         let rotation = Rotation { size: Some(1500), files: 3, compression: Compression::Gzip };
         assert_eq!(driver.target, Target::JsonFile(rotation));
         assert_eq!(parse("local", &[]).unwrap().target, Target::Local(LOCAL));
@@ -283,7 +285,8 @@ mod tests {
         assert_eq!(one.target, Target::Local(Rotation { files: 1, compression: Compression::None, ..LOCAL }));
         let driver = parse("json-file", &[("mode", "non-blocking"), ("max-buffer-size", "4m")]).unwrap();
         assert_eq!(driver.delivery, Delivery::NonBlocking(4 << 20));
-        for (text, want) in [("20m", Some(20_000_000)), ("1KiB", Some(1000)), ("7", Some(7)), ("x", None), ("", None)]
+        for (text, want) in
+            [("20m", Some(20_000_000)), ("1KiB", Some(1000)), ("7", Some(7)), ("x", None), ("", None)]
         {
             assert_eq!(size(text), want, "{text}");
         }

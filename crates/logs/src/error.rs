@@ -85,7 +85,9 @@ impl Error {
     /// What to do about it, when we know.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::UnknownDriver { .. } => Some("json-file, local, syslog, journald and none are known".to_owned()),
+            Self::UnknownDriver { .. } => {
+                Some("json-file, local, syslog, journald and none are known".to_owned())
+            }
             Self::UnknownOption { known: [], driver, .. } => Some(format!("{driver} has no options")),
             Self::UnknownOption { known, .. } => Some(format!("it knows {}", known.join(", "))),
             Self::NotReadable { driver: "none" } => Some("nothing of the output was kept".to_owned()),

@@ -55,12 +55,31 @@ pub(crate) enum Form {
 /// All files of the log whose newest is `path`, the oldest first. None of them is no error: nothing was
 /// written.
 pub(crate) fn open_all(path: &Path) -> Result<Vec<LogFile>> {
-    let mut found = Vec::new();
+    settled(path, None)
+}
+
+/// The files that are newer than the one called `id`, the oldest first; none if that one is gone.
+pub(crate) fn open_newer(path: &Path, id: &str) -> Result<Option<Vec<LogFile>>> {
+    let mut files = settled(path, Some(id))?;
+    if files.first().is_none_or(|oldest| oldest.id != id) {
+        return Ok(None);
+    }
+    files.remove(0);
+    Ok(Some(files))
+}
+
+/// Files back to the one called `back_to`, or all. A rotation meanwhile could hide a file, which gets
+/// another name between two looks; then two passes differ, for a name only ever gets newer files.
+fn settled(path: &Path, back_to: Option<&str>) -> Result<Vec<LogFile>> {
+    let mut found = newest_first(path, back_to)?;
     for _ in 0..ATTEMPTS {
-        found = open_newest_first(path)?;
-        // A rotation in between shows: the newest is another one.
-        let now = open(path)?.map(|file| file.id);
-        if now == found.first().filter(|file| file.path == path).map(|file| file.id.clone()) {
+        let again = newest_first(path, back_to)?;
+        let names = |files: &[LogFile]| -> Vec<(PathBuf, String)> {
+            files.iter().map(|file| (file.path.clone(), file.id.clone())).collect()
+        };
+        let same = names(&found) == names(&again);
+        found = again;
+        if same {
             break;
         }
     }
@@ -79,7 +98,8 @@ pub(crate) fn open(path: &Path) -> Result<Option<LogFile>> {
     let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
     let attempt = || -> std::io::Result<LogFile> {
         let file = File::options().read(true).custom_flags(flags).open(path)?;
-        let form = if path.extension().is_some_and(|ending| ending == "gz") { Form::Gzip } else { Form::Plain };
+        let form =
+            if path.extension().is_some_and(|ending| ending == "gz") { Form::Gzip } else { Form::Plain };
         let id = match form {
             Form::Plain => FileId::of(&file)?.to_string(),
             Form::Gzip => was(&file)?,
@@ -98,9 +118,12 @@ pub(crate) fn rotated(path: &Path, age: u32) -> PathBuf {
     crate::rotating::with_ending(path, &format!(".{age}"))
 }
 
-fn open_newest_first(path: &Path) -> Result<Vec<LogFile>> {
+fn newest_first(path: &Path, back_to: Option<&str>) -> Result<Vec<LogFile>> {
     let mut found = Vec::from_iter(open(path)?);
     for age in ages(path)? {
+        if back_to.is_some() && found.last().map(|file| file.id.as_str()) == back_to {
+            break;
+        }
         let plain = rotated(path, age);
         // Until the compressed one is whole, the plain one is there.
         let file = match open(&plain)? {
@@ -113,7 +136,7 @@ fn open_newest_first(path: &Path) -> Result<Vec<LogFile>> {
 }
 
 /// The ages that the directory has, the youngest first.
-fn ages(path: &Path) -> Result<Vec<u32>> {
+pub(crate) fn ages(path: &Path) -> Result<Vec<u32>> {
     let (Some(place), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Ok(Vec::new());
     };
@@ -126,7 +149,9 @@ fn ages(path: &Path) -> Result<Vec<u32>> {
     for entry in entries {
         let entry = entry.map_err(|source| Error::io("look for logs", place, source))?.file_name();
         let ending = entry.to_str().and_then(|entry| entry.strip_prefix(name)?.strip_prefix('.'));
-        ages.extend(ending.and_then(|ending| ending.strip_suffix(".gz").unwrap_or(ending).parse::<u32>().ok()));
+        ages.extend(
+            ending.and_then(|ending| ending.strip_suffix(".gz").unwrap_or(ending).parse::<u32>().ok()),
+        );
     }
     ages.sort_unstable();
     ages.dedup();
@@ -136,7 +161,8 @@ fn ages(path: &Path) -> Result<Vec<u32>> {
 /// What a compressed file was before, as [`crate::rotating`] left it; one of Docker's own has its name.
 fn was(file: &File) -> std::io::Result<String> {
     let reader = MultiGzDecoder::new(file.try_clone()?);
-    let comment = reader.header().and_then(|header| header.comment()).map(|text| String::from_utf8_lossy(text));
+    let comment =
+        reader.header().and_then(|header| header.comment()).map(|text| String::from_utf8_lossy(text));
     let id = match comment {
         Some(comment) => comment.into_owned(),
         None => FileId::of(file)?.to_string(),
@@ -149,4 +175,4 @@ fn was(file: &File) -> std::io::Result<String> {
 
 /// Each attempt is lost to one rotation; who loses all of them to a container that writes that fast
 /// reads what was there.
-const ATTEMPTS: usize = 20;
+const ATTEMPTS: usize = 100;

@@ -11,7 +11,7 @@ use kernel::rustix::io::Errno;
 use crate::alive::Sign;
 use crate::driver::Driver;
 use crate::error::{Error, Result};
-use crate::files::{LogFile, open, open_all};
+use crate::files::{open, open_all, open_newer};
 use crate::query::Query;
 use crate::read::{Keeps, Log, Read};
 use crate::reader::Item;
@@ -116,19 +116,20 @@ impl Follow {
 
     /// Goes on with the files that are newer than the open one.
     fn go_on(&mut self) -> Result<Option<Item>> {
-        let files = open_all(&self.read.log().path)?;
-        let Some(reading) = self.read.reading() else {
-            self.read.append(files);
-            return Ok(None);
+        let path = self.read.log().path.clone();
+        let newer = match self.read.reading() {
+            Some(reading) => open_newer(&path, &reading.id)?,
+            None => Some(open_all(&path)?),
         };
-        let known = files.iter().position(|file| file.id == reading.id);
-        let newer: Vec<LogFile> = files.into_iter().skip(known.map_or(0, |at| at + 1)).collect();
-        self.read.append(newer);
-        let lost = known.is_none() && self.read.log().keeps == Keeps::Several;
-        Ok(lost.then(|| {
-            let path = self.read.log().path.display();
-            Item::Damaged(format!("{path}: lines came faster than they were read, and some were rotated away"))
-        }))
+        if let Some(newer) = newer {
+            self.read.append(newer);
+            return Ok(None);
+        }
+        // It went before the next one was begun. All that are there are newer.
+        self.read.append(open_all(&path)?);
+        let sentence = "lines came faster than they were read, and some were rotated away";
+        let lost = self.read.log().keeps == Keeps::Several;
+        Ok(lost.then(|| Item::Damaged(format!("{}: {sentence}", path.display()))))
     }
 
     fn wait(&self) -> Result<Woken> {

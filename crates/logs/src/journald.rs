@@ -62,10 +62,14 @@ fn connect(path: &Path) -> std::io::Result<UnixDatagram> {
 }
 
 fn refused(path: &Path, error: &std::io::Error) -> Error {
-    use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, NotConnected, NotFound, TimedOut, WouldBlock};
+    use std::io::ErrorKind::{
+        ConnectionRefused, ConnectionReset, NotConnected, NotFound, TimedOut, WouldBlock,
+    };
     let (why, again) = match error.kind() {
         WouldBlock | TimedOut => ("it takes nothing".to_owned(), Again::AtOnce),
-        ConnectionRefused | ConnectionReset | NotConnected | NotFound => ("nothing listens there".to_owned(), Again::Later),
+        ConnectionRefused | ConnectionReset | NotConnected | NotFound => {
+            ("nothing listens there".to_owned(), Again::Later)
+        }
         // Among them a message that is too long for a datagram.
         _ => (error.to_string(), Again::Never),
     };

@@ -91,8 +91,7 @@ impl Queue {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), room, limit });
         let theirs = shared.clone();
         let worker = std::thread::Builder::new().name("log".to_owned()).spawn(move || theirs.work(sink));
-        let worker =
-            worker.map_err(|error| Error::server("its thread", error.to_string(), Again::Never))?;
+        let worker = worker.map_err(|error| Error::server("its thread", error.to_string(), Again::Never))?;
         Ok(Self { shared, delivery, worker: Some(worker), gap: 0 })
     }
 
@@ -107,7 +106,9 @@ impl Queue {
                     state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
             }
-            Delivery::NonBlocking(limit) if state.bytes + owned.weight() > limit && !state.lines.is_empty() => {
+            Delivery::NonBlocking(limit)
+                if state.bytes + owned.weight() > limit && !state.lines.is_empty() =>
+            {
                 self.gap += 1;
                 state.lost += 1;
                 return;
@@ -115,7 +116,8 @@ impl Queue {
             Delivery::NonBlocking(_) => {}
         }
         if let Some(notice) = notice(std::mem::take(&mut self.gap)) {
-            let notice = Line { time: line.time, stream: Stream::Stderr, bytes: notice.as_bytes(), part: Part::Whole };
+            let notice =
+                Line { time: line.time, stream: Stream::Stderr, bytes: notice.as_bytes(), part: Part::Whole };
             self.shared.add(&mut state, Owned::of(&notice));
         }
         self.shared.add(&mut state, owned);

@@ -237,7 +237,8 @@ fn last(files: Vec<LogFile>, mut lines: u64, format: Format) -> Result<VecDeque<
             Tail::From(from, skip) => (from, skip, lines),
             Tail::Fewer(found) => (0, 0, found),
             Tail::Unknown => {
-                let found = count(&file, format).map_err(|source| Error::io("read the log", &file.path, source))?;
+                let found =
+                    count(&file, format).map_err(|source| Error::io("read the log", &file.path, source))?;
                 (0, found.saturating_sub(lines), found.min(lines))
             }
         };

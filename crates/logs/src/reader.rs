@@ -101,7 +101,16 @@ pub(crate) enum Seen {
 impl Window {
     /// `place` is where `source` begins in its file.
     pub(crate) fn new(source: Box<dyn Source + Send>, decoder: Box<dyn Decoder>, place: u64) -> Self {
-        Self { source, decoder, buffer: Vec::new(), at: 0, place, damage: None, held: None, source_is: SourceIs::Growing }
+        Self {
+            source,
+            decoder,
+            buffer: Vec::new(),
+            at: 0,
+            place,
+            damage: None,
+            held: None,
+            source_is: SourceIs::Growing,
+        }
     }
 
     pub(crate) fn next(&mut self) -> std::io::Result<Seen> {
@@ -170,7 +179,10 @@ impl Window {
 
 impl std::fmt::Debug for Window {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Window").field("decoder", &self.decoder).field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Window")
+            .field("decoder", &self.decoder)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
     }
 }
 

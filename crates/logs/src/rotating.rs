@@ -17,7 +17,7 @@ use kernel::rustix::fs::OFlags;
 
 use crate::driver::{Compression, Rotation};
 use crate::error::{Error, Result};
-use crate::files::{FileId, rotated};
+use crate::files::{FileId, ages, rotated};
 use crate::local::{Mark, last_mark, mark_of};
 
 /// What becomes of a file whose last record was cut off when its writer was killed: the length that is
@@ -104,7 +104,7 @@ impl Rotating {
     pub(crate) fn rotate(&mut self) -> Result<()> {
         let flushed = self.flush();
         let packed = self.wait_for_packing();
-        self.shift().map_err(|source| Error::io("rotate the log", &self.path, source))?;
+        self.shift()?;
         let (file, size) = open(&self.path, |_, size| Ok(size))
             .map_err(|source| Error::io("begin a new log", &self.path, source))?;
         (self.file, self.size) = (file, size);
@@ -135,19 +135,21 @@ impl Rotating {
     }
 
     /// The oldest goes, each other becomes one older.
-    fn shift(&self) -> std::io::Result<()> {
+    fn shift(&self) -> Result<()> {
+        let told = |source| Error::io("rotate the log", &self.path, source);
         let last = self.rotation.files - 1;
-        if last == 0 {
-            return remove(&self.path);
+        for age in ages(&self.path)?.into_iter().rev() {
+            let (from, to) = (rotated(&self.path, age), rotated(&self.path, age.saturating_add(1)));
+            for (from, to) in [(packed(&from), packed(&to)), (from, to)] {
+                let moved =
+                    if age >= last { std::fs::remove_file(&from) } else { std::fs::rename(&from, &to) };
+                absent_is_fine(moved).map_err(told)?;
+            }
         }
-        remove(&rotated(&self.path, last))?;
-        remove(&packed(&rotated(&self.path, last)))?;
-        for age in (1..last).rev() {
-            let (from, to) = (rotated(&self.path, age), rotated(&self.path, age + 1));
-            rename(&from, &to)?;
-            rename(&packed(&from), &packed(&to))?;
-        }
-        rename(&self.path, &rotated(&self.path, 1))
+        let first = rotated(&self.path, 1);
+        let aside =
+            if last == 0 { std::fs::remove_file(&self.path) } else { std::fs::rename(&self.path, first) };
+        absent_is_fine(aside).map_err(told)
     }
 }
 
@@ -202,14 +204,6 @@ pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn remove(path: &Path) -> std::io::Result<()> {
-    absent_is_fine(std::fs::remove_file(path))
-}
-
-fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
-    absent_is_fine(std::fs::rename(from, to))
-}
-
 fn absent_is_fine(done: std::io::Result<()>) -> std::io::Result<()> {
     match done {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -240,8 +234,11 @@ mod tests {
     use super::*;
 
     fn names(place: &Path) -> Vec<String> {
-        let mut names: Vec<String> =
-            place.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = place
+            .read_dir()
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -249,9 +246,10 @@ mod tests {
     #[test]
     fn full_files_grow_old_and_go() {
         let place = tempfile::tempdir().unwrap();
-        for (compression, want) in
-            [(Compression::None, ["log", "log.1", "log.2"]), (Compression::Gzip, ["log", "log.1.gz", "log.2.gz"])]
-        {
+        for (compression, want) in [
+            (Compression::None, ["log", "log.1", "log.2"]),
+            (Compression::Gzip, ["log", "log.1.gz", "log.2.gz"]),
+        ] {
             let place = place.path().join(format!("{compression:?}"));
             std::fs::create_dir(&place).unwrap();
             let rotation = Rotation { size: Some(4), files: 3, compression };
@@ -272,9 +270,7 @@ mod tests {
     fn half_a_line_goes() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("log");
-        for (before, after) in
-            [("a\nb\nhalf", "a\nb\n"), ("half", ""), ("a\n", "a\n"), ("", "")]
-        {
+        for (before, after) in [("a\nb\nhalf", "a\nb\n"), ("half", ""), ("a\n", "a\n"), ("", "")] {
             std::fs::write(&path, before).unwrap();
             let rotation = Rotation { size: None, files: 1, compression: Compression::None };
             drop(Rotating::open(path.clone(), rotation, whole_lines).unwrap());

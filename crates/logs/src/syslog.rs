@@ -68,7 +68,11 @@ impl Syslog {
             &text("syslog-tls-key"),
             &text("syslog-tls-skip-verify"),
         )?;
-        Ok(Self { address: Address::parse(&address, tls)?, facility: facility_of(&facility)?, format: Format::parse(&format)? })
+        Ok(Self {
+            address: Address::parse(&address, tls)?,
+            facility: facility_of(&facility)?,
+            format: Format::parse(&format)?,
+        })
     }
 
     /// Reaches the server; one that does not answer is an error now, and waited for later.
@@ -93,7 +97,8 @@ impl Syslog {
 
 impl Address {
     fn parse(text: &str, tls: Option<Tls>) -> Result<Self> {
-        let refused = |reason: &str| Error::option("syslog-address", format!("`{}`: {reason}", oci::shown(text)));
+        let refused =
+            |reason: &str| Error::option("syslog-address", format!("`{}`: {reason}", oci::shown(text)));
         if tls.is_some() && !text.starts_with("tcp+tls://") {
             return Err(refused("the syslog-tls options are for tcp+tls://"));
         }
@@ -143,7 +148,9 @@ fn facility_of(text: &str) -> Result<u8> {
     }
     let named = FACILITIES.iter().find(|(name, _)| *name == text).map(|(_, number)| *number);
     let number = named.or_else(|| text.parse().ok().filter(|number| *number <= HIGHEST_FACILITY));
-    number.ok_or_else(|| Error::option("syslog-facility", format!("invalid syslog facility `{}`", oci::shown(text))))
+    number.ok_or_else(|| {
+        Error::option("syslog-facility", format!("invalid syslog facility `{}`", oci::shown(text)))
+    })
 }
 
 /// RFC 3164, section 4.1.1, by syslog(3)'s names.
@@ -192,9 +199,16 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text, None).unwrap(), want, "{text}");
         }
-        for text in
-            ["a.example", "udp://", "udp://a:b", "udp://a:0", "udp://::1", "http://a", "unix://dev/log", "udp://a b"]
-        {
+        for text in [
+            "a.example",
+            "udp://",
+            "udp://a:b",
+            "udp://a:0",
+            "udp://::1",
+            "http://a",
+            "unix://dev/log",
+            "udp://a b",
+        ] {
             assert!(Address::parse(text, None).is_err(), "{text}");
         }
     }

@@ -129,7 +129,8 @@ impl Writer {
         let Self { cutters, output, last, .. } = &mut self;
         let mut done = Ok(());
         for cutter in cutters {
-            let mut take = |line: &Line<'_>| done = std::mem::replace(&mut done, Ok(())).and(output.take(line));
+            let mut take =
+                |line: &Line<'_>| done = std::mem::replace(&mut done, Ok(())).and(output.take(line));
             cutter.end(*last, &mut take);
         }
         let closed = done.and(output.close());
@@ -149,7 +150,12 @@ impl Output {
                 if let (0, Some(notice)) = (loss.telling, notice(loss.untold)) {
                     loss.telling = loss.untold;
                     let bytes = notice.as_bytes();
-                    done = sink.take(&Line { time: line.time, stream: Stream::Stderr, bytes, part: Part::Whole });
+                    done = sink.take(&Line {
+                        time: line.time,
+                        stream: Stream::Stderr,
+                        bytes,
+                        part: Part::Whole,
+                    });
                 }
                 let taken = sink.take(line);
                 loss.note(&mut **sink, done.and(taken))

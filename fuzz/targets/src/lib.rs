@@ -10,6 +10,7 @@ mod acl;
 mod archives;
 mod documents;
 mod lists;
+mod logs;
 mod names;
 mod profile;
 mod registries;
@@ -20,7 +21,7 @@ mod users;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the name of their corpus.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("tar", streams::tar),
     ("pax", streams::pax),
     ("decode", streams::decode),
@@ -35,6 +36,8 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("registry_headers", registries::headers),
     ("registry_files", registries::files),
     ("acl", acl::acl),
+    ("log_json", logs::json),
+    ("log_local", logs::local),
 ];
 
 /// Calls the target `name` with `bytes`.

@@ -45,6 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["oci", "kernel"]),
     // It knows the wire and not the store: bytes go to its caller and come from there.
     ("registry", &["oci"]),
+    ("logs", &["oci", "kernel"]),
     ("drill", &["kernel"]),
     ("oci", &[]),
     ("kernel", &[]),
@@ -53,5 +54,5 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tests", &["runtime", "oci", "kernel"]),
     ("xtask", &[]),
     // Each parser of bytes that somebody else made.
-    ("fuzz-targets", &["runtime", "store", "registry", "oci", "kernel"]),
+    ("fuzz-targets", &["runtime", "store", "registry", "logs", "oci", "kernel"]),
 ];

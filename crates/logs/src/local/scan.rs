@@ -57,7 +57,8 @@ pub(crate) fn tail(file: &File, size: u64, lines: u64) -> std::io::Result<Tail> 
     while end > 0 {
         let Some((bytes, head)) = block_before(file, end, mark)? else { return Ok(Tail::Unknown) };
         let content = &bytes[HEAD..HEAD + head.length];
-        found += memchr::memchr_iter(b'\n', content).count() as u64 + u64::from(content.last() != Some(&b'\n'));
+        found +=
+            memchr::memchr_iter(b'\n', content).count() as u64 + u64::from(content.last() != Some(&b'\n'));
         end -= head.whole() as u64;
         mark = Some(head.mark);
         if found >= lines {

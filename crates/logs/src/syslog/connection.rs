@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Connections to syslog servers, made again when they break.
 
-use std::io::{ErrorKind, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
@@ -129,13 +129,9 @@ impl Connection {
     }
 
     pub(super) fn close(&mut self) -> Result<()> {
-        let Some(Wire::Tls(client, socket)) = &mut self.wire else { return Ok(()) };
-        // RFC 5425, section 4.4: close_notify ends the session, so that a cut can be told from an end.
-        client.send_close_notify();
-        match client.write_tls(socket) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Error::server(&self.name, told(&error), Again::Never)),
-        }
+        let Some(Wire::Tls(mut client, mut socket)) = self.wire.take() else { return Ok(()) };
+        end_session(&mut client, &mut socket)
+            .map_err(|error| Error::server(&self.name, told(&error), Again::Never))
     }
 
     fn stream(&mut self, message: &[u8]) -> Result<()> {
@@ -294,6 +290,30 @@ fn tcp(peer: &Peer) -> std::io::Result<TcpStream> {
     Err(last)
 }
 
+/// Ends a session so that the end can be told from a cut (RFC 5425, section 4.4), and waits a moment for
+/// the server's own end: what it sends us unasked (session tickets) would, unread, make the kernel reset
+/// the connection, and what the server has not read yet be lost (RFC 2525, section 2.17).
+fn end_session(client: &mut ClientConnection, socket: &mut TcpStream) -> std::io::Result<()> {
+    client.send_close_notify();
+    while client.wants_write() {
+        client.write_tls(socket)?;
+    }
+    socket.shutdown(Shutdown::Write)?;
+    socket.set_read_timeout(Some(TURN))?;
+    let until = Instant::now() + 2 * TURN;
+    let mut unread = [0; 4096];
+    while Instant::now() < until {
+        match socket.read(&mut unread) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // It keeps its side open, or has gone already. Everything of ours was sent.
+            Err(_) => break,
+        }
+    }
+    Ok(())
+}
+
 /// `localhost` is this machine, whatever a resolver says (RFC 6761, section 6.3).
 fn addresses(peer: &Peer) -> std::io::Result<Vec<SocketAddr>> {
     if peer.host == "localhost" {
@@ -309,7 +329,9 @@ fn is_slow(error: &std::io::Error) -> bool {
 fn told(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::ConnectionRefused | ErrorKind::NotFound => "nothing listens there".to_owned(),
-        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => "it hung up".to_owned(),
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => {
+            "it hung up".to_owned()
+        }
         ErrorKind::WouldBlock | ErrorKind::TimedOut => "it does not answer".to_owned(),
         _ => oci::shown(&error.to_string()),
     }

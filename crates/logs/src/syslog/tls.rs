@@ -42,7 +42,8 @@ impl Tls {
     /// Reads the files.
     pub(super) fn configuration(&self) -> Result<Arc<ClientConfig>> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let failed = |error: &rustls::Error| Error::server("a syslog server", format!("TLS: {error}"), Again::Never);
+        let failed =
+            |error: &rustls::Error| Error::server("a syslog server", format!("TLS: {error}"), Again::Never);
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| failed(&error))?
@@ -58,7 +59,10 @@ impl Tls {
         let file = self.authorities.as_deref();
         let file = file.or_else(|| SYSTEM.iter().map(Path::new).find(|path| path.exists()));
         let file = file.ok_or_else(|| {
-            Error::option("syslog-tls-ca-cert", "this system has no file of authorities, so one has to be named")
+            Error::option(
+                "syslog-tls-ca-cert",
+                "this system has no file of authorities, so one has to be named",
+            )
         })?;
         let mut roots = RootCertStore::empty();
         for certificate in certificates(file)? {
@@ -79,7 +83,10 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let all = CertificateDer::pem_file_iter(path).map_err(|error| refused(path, &error))?;
     let all = all.collect::<Result<Vec<_>, _>>().map_err(|error| refused(path, &error))?;
     if all.is_empty() {
-        return Err(Error::Certificate { path: path.to_owned(), reason: "there is no certificate in it".to_owned() });
+        return Err(Error::Certificate {
+            path: path.to_owned(),
+            reason: "there is no certificate in it".to_owned(),
+        });
     }
     Ok(all)
 }

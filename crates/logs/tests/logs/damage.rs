@@ -50,7 +50,10 @@ fn every_cut_leaves_the_lines_before_it() {
             let (good, sentences) = kept(place.path(), &driver, &Query::default());
             assert_eq!(good.last().unwrap(), "next");
             assert_eq!(good.len(), length / record + 1, "{name}, {length}");
-            assert!(sentences.is_empty() || (name == "local" && length < record), "{name}, {length}: {sentences:?}");
+            assert!(
+                sentences.is_empty() || (name == "local" && length < record),
+                "{name}, {length}: {sentences:?}"
+            );
         }
     }
 }
@@ -60,7 +63,9 @@ fn other_things_in_the_place_of_a_log() {
     for name in KEEPING {
         let place = tempfile::tempdir().unwrap();
         let driver = driver(name, &[]);
-        for bytes in [vec![0; 300_000], b"hello\n".repeat(10_000), vec![0xff; 5_000_000], b"{\"log\":\"".to_vec()] {
+        for bytes in
+            [vec![0; 300_000], b"hello\n".repeat(10_000), vec![0xff; 5_000_000], b"{\"log\":\"".to_vec()]
+        {
             std::fs::write(file(place.path(), name), &bytes).unwrap();
             let (good, sentences) = kept(place.path(), &driver, &Query::default());
             assert!(good.is_empty(), "{name}");

@@ -29,7 +29,8 @@ fn a_json_file_is_dockers_byte_for_byte() {
     }
     log.close();
     let ours = std::fs::read(place.path().join(format!("{ID}-json.log"))).unwrap();
-    for (our, their) in ours.split_inclusive(|byte| *byte == b'\n').zip(PLAIN.split_inclusive(|byte| *byte == b'\n'))
+    for (our, their) in
+        ours.split_inclusive(|byte| *byte == b'\n').zip(PLAIN.split_inclusive(|byte| *byte == b'\n'))
     {
         assert_eq!(String::from_utf8_lossy(our), String::from_utf8_lossy(their));
     }

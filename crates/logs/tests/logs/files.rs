@@ -14,7 +14,8 @@ fn both_streams_come_back_whole_however_they_were_cut() {
         for size in [1, 7, 4096, 1 << 20] {
             let place = tempfile::tempdir().unwrap();
             let mut log = Writer::open(&driver(name, &[]), place.path(), &who()).unwrap();
-            for (bytes, stream) in [(output.as_bytes(), Stream::Stdout), (errors.as_bytes(), Stream::Stderr)] {
+            for (bytes, stream) in [(output.as_bytes(), Stream::Stdout), (errors.as_bytes(), Stream::Stderr)]
+            {
                 for piece in bytes.chunks(size) {
                     log.write(stream, piece, at(0)).unwrap();
                 }
@@ -51,7 +52,10 @@ fn the_end_is_found_across_rotations() {
             for tail in (0..=all.len() + 3).chain([usize::MAX]) {
                 let query = Query { tail: Some(tail as u64), ..Query::default() };
                 let found = entries(place.path(), &driver, &query);
-                assert!(found == all[all.len().saturating_sub(tail)..], "{name}, compress {compress}, {tail}");
+                assert!(
+                    found == all[all.len().saturating_sub(tail)..],
+                    "{name}, compress {compress}, {tail}"
+                );
             }
         }
     }
@@ -81,7 +85,8 @@ fn the_end_is_read_from_the_end() {
         let driver = driver(name, &[("max-size", "10g")]);
         written(place.path(), &driver, (0..100).map(|number| format!("line {number}\n")));
         let file = std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().path());
-        let file = file.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "log")).unwrap();
+        let file =
+            file.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "log")).unwrap();
         let lines = std::fs::read(&file).unwrap();
         let sparse = std::fs::File::options().write(true).open(&file).unwrap();
         sparse.set_len(0).unwrap();
@@ -100,7 +105,9 @@ fn times_and_streams_are_chosen() {
         let driver = driver(name, &[]);
         let mut log = Writer::open(&driver, place.path(), &who()).unwrap();
         // The clock jumps back in the middle.
-        for (second, stream) in [(0, Stream::Stdout), (5, Stream::Stderr), (2, Stream::Stdout), (3, Stream::Stderr)] {
+        for (second, stream) in
+            [(0, Stream::Stdout), (5, Stream::Stderr), (2, Stream::Stdout), (3, Stream::Stderr)]
+        {
             log.write(stream, format!("{second}\n").as_bytes(), at(second)).unwrap();
         }
         log.close();

@@ -23,10 +23,10 @@ fn no_line_is_missed_or_doubled_across_rotations() {
             }
             log.close();
             let lines = reader.join().unwrap();
-            assert_eq!(lines.len() as u64, LINES, "{name}, compress {compress}");
             for (number, line) in lines.iter().enumerate() {
                 assert_eq!(line, &format!("line {number}"), "{name}, compress {compress}");
             }
+            assert_eq!(lines.len() as u64, LINES, "{name}, compress {compress}");
         }
     }
 }

@@ -20,7 +20,8 @@ fn udp_in_all_formats() {
     ] {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = format!("udp://{}", server.local_addr().unwrap());
-        let mut log = syslog(&[("syslog-address", &address), ("syslog-facility", "local0"), ("syslog-format", format)]);
+        let mut log =
+            syslog(&[("syslog-address", &address), ("syslog-facility", "local0"), ("syslog-format", format)]);
         // The empty line is not sent.
         log.write(Stream::Stdout, b"\nout\n", at(0)).unwrap();
         log.write(Stream::Stderr, b"err\n", at(0)).unwrap();
@@ -125,7 +126,11 @@ fn journald_gets_dockers_fields() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("journal");
     let server = UnixDatagram::bind(&path).unwrap();
-    let options = [("journald-socket", path.to_str().unwrap()), ("labels", "com.example.x,MESSAGE"), ("tag", "{{.Name}}")];
+    let options = [
+        ("journald-socket", path.to_str().unwrap()),
+        ("labels", "com.example.x,MESSAGE"),
+        ("tag", "{{.Name}}"),
+    ];
     let labels = BTreeMap::from([
         ("com.example.x".to_owned(), "a\nPRIORITY=0".to_owned()),
         ("MESSAGE".to_owned(), "pretended".to_owned()),

@@ -43,11 +43,14 @@ fn what_does_not_fit_is_dropped_and_told() {
     }
     let report = log.close();
     let all = String::from_utf8(reading.join().unwrap()).unwrap();
-    let (notices, lines): (Vec<&str>, Vec<&str>) = all.lines().partition(|line| line.contains("were lost here"));
+    let (notices, lines): (Vec<&str>, Vec<&str>) =
+        all.lines().partition(|line| line.contains("were lost here"));
     assert_eq!(lines.len() as u64 + report.lost, written);
     let told: u64 = notices
         .iter()
-        .map(|notice| notice.split("bulkhead: ").nth(1).unwrap().split(' ').next().unwrap().parse::<u64>().unwrap())
+        .map(|notice| {
+            notice.split("bulkhead: ").nth(1).unwrap().split(' ').next().unwrap().parse::<u64>().unwrap()
+        })
         .sum();
     assert_eq!(told, report.lost);
     assert!(lines.last().unwrap().ends_with("last"));
@@ -103,7 +106,11 @@ fn fill(log: &mut Writer, line: &[u8]) -> usize {
             }
             Room::WaitOn(_) if log.report().trouble.is_some() => return written,
             Room::WaitOn(fd) => {
-                poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&Timespec { tv_sec: 0, tv_nsec: 50_000_000 })).unwrap();
+                poll(
+                    &mut [PollFd::new(&fd, PollFlags::IN)],
+                    Some(&Timespec { tv_sec: 0, tv_nsec: 50_000_000 }),
+                )
+                .unwrap();
             }
         }
     }

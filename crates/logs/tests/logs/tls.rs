@@ -55,8 +55,10 @@ fn our_certificate_is_shown() {
 }
 
 fn open(place: &Path, authority: &str, port: u16, more: &[(&str, &str)]) -> Result<Writer, String> {
-    let (address, authority) = (format!("tcp+tls://localhost:{port}"), place.join(format!("{authority}.pem")));
-    let mut options = vec![("syslog-address", &*address), ("syslog-tls-ca-cert", authority.to_str().unwrap())];
+    let (address, authority) =
+        (format!("tcp+tls://localhost:{port}"), place.join(format!("{authority}.pem")));
+    let mut options =
+        vec![("syslog-address", &*address), ("syslog-tls-ca-cert", authority.to_str().unwrap())];
     options.extend(more);
     Writer::open(&driver("syslog", &options), place, &who()).map_err(|error| error.to_string())
 }
@@ -79,7 +81,8 @@ fn serve(place: &Path, asks: Asks) -> (u16, JoinHandle<std::io::Result<Vec<u8>>>
         Asks::Client => {
             let mut roots = RootCertStore::empty();
             roots.add(CertificateDer::from_pem_file(place.join("client.pem")).unwrap()).unwrap();
-            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
             builder.with_client_cert_verifier(verifier)
         }
     };
