@@ -46,6 +46,14 @@ impl Docker {
         said(self.command(words).output().unwrap())
     }
 
+    /// What a command of the client says when it fails, as it must, with code 1 or 64.
+    #[track_caller]
+    pub fn refuses<W: AsRef<str>>(&self, words: impl IntoIterator<Item = W>) -> String {
+        let output = self.command(words).output().unwrap();
+        assert!(matches!(output.status.code(), Some(1 | 64)), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// A command of the client.
     pub fn command<W: AsRef<str>>(&self, words: impl IntoIterator<Item = W>) -> Command {
         let mut command = Command::new(DOCKER);

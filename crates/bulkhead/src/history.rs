@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::global::Global;
-use crate::listing::{Form, Listing};
+use crate::listing::Listing;
 use crate::table::Table;
 use crate::{human, output};
 
@@ -33,13 +33,21 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     let steps = steps.map_err(|error| Failure::of_engine(what, &error))?;
     let now = SystemTime::now();
     let rows: Vec<Row> = steps.iter().map(|step| row(step, &flags.listing, now)).collect();
-    match flags.listing.format {
-        _ if flags.quiet => {
-            output::print(&rows.iter().map(|row| format!("{}\n", row.id)).collect::<String>())
-        }
-        Form::Json => output::json_lines(&rows),
-        Form::Table => output::print(&table(rows).render()),
+    if flags.quiet {
+        return output::print(
+            &rows
+                .iter()
+                .map(|row| {
+                    format!(
+                        "{}
+",
+                        row.id
+                    )
+                })
+                .collect::<String>(),
+        );
     }
+    flags.listing.print(rows, table)
 }
 
 /// Docker's keys.
@@ -53,6 +61,18 @@ struct Row {
     #[serde(rename = "ID")]
     id: String,
     size: String,
+}
+
+impl crate::listing::Row for Row {
+    const KIND: &'static str = "step";
+    const HEADINGS: &'static [(&'static str, &'static str)] = &[
+        ("Comment", "COMMENT"),
+        ("CreatedAt", "CREATED AT"),
+        ("CreatedBy", "CREATED BY"),
+        ("CreatedSince", "CREATED"),
+        ("ID", "IMAGE"),
+        ("Size", "SIZE"),
+    ];
 }
 
 fn row(step: &HistoryEntry, listing: &Listing, now: SystemTime) -> Row {
@@ -81,6 +101,7 @@ const COMMAND_WIDTH: usize = 45;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listing::Format;
 
     #[test]
     fn a_step() {
@@ -91,11 +112,11 @@ mod tests {
             size: 0,
             comment: String::new(),
         };
-        let short = Listing { format: Form::Json, no_trunc: false };
+        let short = Listing { format: Format::Json, no_trunc: false };
         let line = serde_json::to_string(&row(&step, &short, SystemTime::UNIX_EPOCH)).unwrap();
         let want = r##"{"Comment":"","CreatedAt":"1970-01-01T00:00:00Z","CreatedBy":"/bin/sh -c #(nop)  CMD [\"sh\"] and a very lon…","CreatedSince":"Less than a second ago","ID":"<missing>","Size":"0B"}"##;
         assert_eq!(line, want);
-        let whole = Listing { format: Form::Json, no_trunc: true };
+        let whole = Listing { format: Format::Json, no_trunc: true };
         assert_eq!(row(&step, &whole, SystemTime::UNIX_EPOCH).created_by, step.created_by);
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::global::Global;
-use crate::listing::{Form, Listing};
+use crate::listing::Listing;
 use crate::table::Table;
 use crate::{human, output};
 
@@ -36,39 +36,72 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     let images = images.map_err(|error| Failure::of_engine(what, &error))?;
     let now = SystemTime::now();
     let rows: Vec<Row> = images.iter().map(|image| row(image, flags, now)).collect();
-    match flags.listing.format {
-        _ if flags.quiet => {
-            output::print(&rows.iter().map(|row| format!("{}\n", row.id)).collect::<String>())
-        }
-        Form::Json => output::json_lines(&rows),
-        Form::Table => output::print(&table(rows, flags.digests).render()),
+    if flags.quiet {
+        return output::print(
+            &rows
+                .iter()
+                .map(|row| {
+                    format!(
+                        "{}
+",
+                        row.id
+                    )
+                })
+                .collect::<String>(),
+        );
     }
+    flags.listing.print(rows, |rows| table(rows, flags.digests))
 }
 
 /// Docker's keys.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Row {
+    containers: &'static str,
     created_at: String,
     created_since: String,
     digest: String,
     #[serde(rename = "ID")]
     id: String,
     repository: String,
+    shared_size: &'static str,
     size: String,
     tag: String,
+    unique_size: &'static str,
+    virtual_size: String,
+}
+
+impl crate::listing::Row for Row {
+    const KIND: &'static str = "image";
+    const HEADINGS: &'static [(&'static str, &'static str)] = &[
+        ("Containers", "CONTAINERS"),
+        ("CreatedAt", "CREATED AT"),
+        ("CreatedSince", "CREATED"),
+        ("Digest", "DIGEST"),
+        ("ID", "IMAGE ID"),
+        ("Repository", "REPOSITORY"),
+        ("SharedSize", "SHARED SIZE"),
+        ("Size", "SIZE"),
+        ("Tag", "TAG"),
+        ("UniqueSize", "UNIQUE SIZE"),
+        ("VirtualSize", "SIZE"),
+    ];
 }
 
 fn row(image: &ImageSummary, flags: &Flags, now: SystemTime) -> Row {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| NONE.to_owned());
     Row {
+        containers: UNKNOWN,
         created_at: image.created.map_or_else(|| UNKNOWN.to_owned(), human::date_and_time),
         created_since: image.created.map_or_else(|| UNKNOWN.to_owned(), |then| human::ago(then, now)),
         digest: or_none(&image.digest),
         id: flags.listing.id(&image.id),
         repository: or_none(&image.repository),
+        shared_size: UNKNOWN,
         size: human::size(image.size),
         tag: or_none(&image.tag),
+        unique_size: UNKNOWN,
+        virtual_size: human::size(image.size),
     }
 }
 
@@ -88,7 +121,7 @@ fn table(rows: Vec<Row>, digests: bool) -> Table {
 
 /// Docker's word for what an image does not have.
 const NONE: &str = "<none>";
-/// Docker's for a date that the image does not tell.
+/// Docker's for a date that the image does not tell, and for what is not counted.
 const UNKNOWN: &str = "N/A";
 
 #[cfg(test)]
@@ -96,13 +129,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::listing::Format;
 
     fn flags(no_trunc: bool) -> Flags {
         Flags {
             reference: None,
             quiet: false,
             digests: false,
-            listing: Listing { format: Form::Table, no_trunc },
+            listing: Listing { format: Format::Table, no_trunc },
         }
     }
 
@@ -121,7 +155,7 @@ mod tests {
     fn json_has_dockers_keys() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(20 * 86_400);
         let line = serde_json::to_string(&row(&image(), &flags(false), now)).unwrap();
-        let want = r#"{"CreatedAt":"1970-01-01 00:00:00 +0000 UTC","CreatedSince":"2 weeks ago","Digest":"<none>","ID":"abababababab","Repository":"busybox","Size":"4.26MB","Tag":"<none>"}"#;
+        let want = r#"{"Containers":"N/A","CreatedAt":"1970-01-01 00:00:00 +0000 UTC","CreatedSince":"2 weeks ago","Digest":"<none>","ID":"abababababab","Repository":"busybox","SharedSize":"N/A","Size":"4.26MB","Tag":"<none>","UniqueSize":"N/A","VirtualSize":"4.26MB"}"#;
         assert_eq!(line, want);
         assert_eq!(row(&image(), &flags(true), now).id, image().id);
     }

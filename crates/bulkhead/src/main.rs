@@ -14,6 +14,7 @@ mod container;
 mod copy;
 mod cp;
 mod diff;
+mod documents;
 mod drill;
 mod entry;
 mod export;

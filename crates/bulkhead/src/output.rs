@@ -67,6 +67,15 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
+/// The same, but for the ends of lines and tabs.
+pub(crate) fn visible_lines(text: &str) -> String {
+    let parts = text.split_inclusive(['\n', '\t']).map(|part| match part.char_indices().last() {
+        Some((at, c @ ('\n' | '\t'))) => visible(&part[..at]) + c.encode_utf8(&mut [0; 4]),
+        _ => visible(part),
+    });
+    parts.collect()
+}
+
 /// The same for JSON text, whose grammar allows these characters in strings only.
 pub(crate) fn escaped(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());

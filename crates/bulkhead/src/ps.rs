@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::global::Global;
-use crate::listing::{Form, Listing};
+use crate::listing::Listing;
 use crate::table::Table;
 use crate::{human, output};
 
@@ -34,13 +34,21 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     let shown = containers.iter().filter(|container| flags.all || container.state == State::Running);
     let now = SystemTime::now();
     let rows: Vec<Row> = shown.map(|container| row(container, &flags.listing, now)).collect();
-    match flags.listing.format {
-        _ if flags.quiet => {
-            output::print(&rows.iter().map(|row| format!("{}\n", row.id)).collect::<String>())
-        }
-        Form::Json => output::json_lines(&rows),
-        Form::Table => output::print(&table(rows).render()),
+    if flags.quiet {
+        return output::print(
+            &rows
+                .iter()
+                .map(|row| {
+                    format!(
+                        "{}
+",
+                        row.id
+                    )
+                })
+                .collect::<String>(),
+        );
     }
+    flags.listing.print(rows, table)
 }
 
 /// Docker's keys; `Lowered`, what took walls down, in the words that asked for it; and `Absent`, the
@@ -54,12 +62,45 @@ struct Row {
     #[serde(rename = "ID")]
     id: String,
     image: String,
+    #[serde(skip)]
+    label_list: Vec<(String, String)>,
     labels: String,
+    local_volumes: String,
     lowered: Vec<String>,
+    mounts: String,
     names: String,
+    networks: &'static str,
+    ports: &'static str,
     running_for: String,
+    size: String,
     state: &'static str,
     status: String,
+}
+
+impl crate::listing::Row for Row {
+    const KIND: &'static str = "container";
+    const HEADINGS: &'static [(&'static str, &'static str)] = &[
+        ("Absent", "ABSENT"),
+        ("Command", "COMMAND"),
+        ("CreatedAt", "CREATED AT"),
+        ("ID", "CONTAINER ID"),
+        ("Image", "IMAGE"),
+        ("Labels", "LABELS"),
+        ("LocalVolumes", "LOCAL VOLUMES"),
+        ("Lowered", "LOWERED"),
+        ("Mounts", "MOUNTS"),
+        ("Names", "NAMES"),
+        ("Networks", "NETWORKS"),
+        ("Ports", "PORTS"),
+        ("RunningFor", "CREATED"),
+        ("Size", "SIZE"),
+        ("State", "STATE"),
+        ("Status", "STATUS"),
+    ];
+
+    fn labels(&self) -> &[(String, String)] {
+        &self.label_list
+    }
 }
 
 fn row(container: &Record, listing: &Listing, now: SystemTime) -> Row {
@@ -75,10 +116,16 @@ fn row(container: &Record, listing: &Listing, now: SystemTime) -> Row {
         created_at: human::date_and_time(created),
         id: listing.id(&container.id),
         image: container.image_name.clone(),
+        label_list: details.labels.clone(),
         labels: labels.join(","),
+        local_volumes: "0".to_owned(),
+        networks: if lowered.iter().any(|words| words == "--network host") { "host" } else { "none" },
         lowered,
+        mounts: String::new(),
         names: container.name.clone(),
+        ports: "",
         running_for: human::ago(created, now),
+        size: human::size(0),
         state: container.state.word(),
         status: status(container, created, now),
     }
@@ -118,6 +165,7 @@ mod tests {
     use engine::records::Details;
 
     use super::*;
+    use crate::listing::Format;
 
     #[test]
     fn lowered_walls_show() {
@@ -142,10 +190,10 @@ mod tests {
                 ..Details::default()
             },
         };
-        let listing = Listing { format: Form::Table, no_trunc: false };
+        let listing = Listing { format: Format::Table, no_trunc: false };
         let rows = vec![row(&container, &listing, UNIX_EPOCH + Duration::from_secs(100))];
         let line = serde_json::to_string(&rows[0]).unwrap();
-        let want = r#"{"Absent":["cgroup"],"Command":"\"sh -c 'sleep 1000…\"","CreatedAt":"1970-01-01 00:00:00 +0000 UTC","ID":"abababababab","Image":"debian:12","Labels":"a=b","Lowered":["--pid host"],"Names":"web","RunningFor":"About a minute ago","State":"exited","Status":"Exited (137)"}"#;
+        let want = r#"{"Absent":["cgroup"],"Command":"\"sh -c 'sleep 1000…\"","CreatedAt":"1970-01-01 00:00:00 +0000 UTC","ID":"abababababab","Image":"debian:12","Labels":"a=b","LocalVolumes":"0","Lowered":["--pid host"],"Mounts":"","Names":"web","Networks":"none","Ports":"","RunningFor":"About a minute ago","Size":"0B","State":"exited","Status":"Exited (137)"}"#;
         assert_eq!(line, want);
         let want = "\
 CONTAINER ID   IMAGE       COMMAND                CREATED              STATUS         WALLS                 NAMES

@@ -5,9 +5,9 @@ mod lists;
 
 use clap::{Args, Subcommand};
 
+use crate::access;
 use crate::failure::Failure;
 use crate::rmi::each;
-use crate::{access, output};
 
 /// Look at what a registry has, and remove from it
 #[derive(Debug, Args)]
@@ -52,17 +52,5 @@ pub(crate) fn call(flags: &Flags) -> Result<(), Failure> {
             let registries = flags.access.registries();
             each(&flags.images, "delete", |image| Ok(format!("Deleted: {}\n", registries.delete(image)?)))
         }
-    }
-}
-
-/// A table of one column, or JSON.
-fn print<Row: serde::Serialize>(
-    form: crate::listing::Form,
-    rows: &[Row],
-    table: impl FnOnce(&[Row]) -> crate::table::Table,
-) -> Result<(), Failure> {
-    match form {
-        crate::listing::Form::Json => output::json_lines(rows),
-        crate::listing::Form::Table => output::print(&table(rows).render()),
     }
 }

@@ -16,6 +16,12 @@ impl Table {
         Self { rows: vec![headings.map(str::to_owned).to_vec()] }
     }
 
+    /// Of lines with tabs between their cells, the first with the headings.
+    pub(crate) fn of_lines(text: &str) -> Self {
+        let cells = |line: &str| line.split('\t').map(visible).collect();
+        Self { rows: text.lines().map(cells).collect() }
+    }
+
     /// Adds a row; control characters in a cell are written out, so that a row stays a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().map(|cell| visible(&cell)).collect());
@@ -38,7 +44,7 @@ impl Table {
     }
 
     fn widths(&self) -> Vec<usize> {
-        let columns = self.rows.first().map_or(0, Vec::len);
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let widest = |column: usize| {
             self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
         };

@@ -213,25 +213,7 @@ mod tests {
             125,
         ),
         (
-            "bulkhead images --format yaml",
-            r#"--format: "yaml" is not one of table, json"#,
-            "hint: `bulkhead images --help` explains its flags",
-            125,
-        ),
-        (
-            "bulkhead images --format jsn",
-            r#"--format: "jsn" is not one of table, json"#,
-            "hint: did you mean json?",
-            125,
-        ),
-        (
             "bulkhead images --format",
-            "--format needs a value",
-            "hint: `bulkhead images --help` explains its flags",
-            125,
-        ),
-        (
-            "bulkhead images --format=~",
             "--format needs a value",
             "hint: `bulkhead images --help` explains its flags",
             125,

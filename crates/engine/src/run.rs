@@ -127,7 +127,7 @@ impl Engine {
         let resources = prepare::resources(request, &self.hierarchy)?;
         let bounds = Bounds { memory: resources.memory_max, pids: resources.pids_max };
         Ok(Details {
-            labels: request.labels.clone(),
+            labels: labels(request, admitted.image()),
             lowered: lowered::walls(request).into_iter().chain(lowered::by_image(admitted)).collect(),
             absent: self.absent_walls(request),
             bounds,
@@ -166,6 +166,16 @@ impl Engine {
         self.records.forget(&berth.record)?;
         berth.home.remove()
     }
+}
+
+/// The image's labels and the request's, whose own win.
+fn labels(request: &RunRequest, image: &Image) -> Vec<(String, String)> {
+    let asked = |name: &str| request.labels.iter().any(|(known, _)| known == name);
+    let of_image = image.config.config.labels.iter().filter(|(name, _)| !asked(name));
+    of_image
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .chain(request.labels.iter().cloned())
+        .collect()
 }
 
 /// A place in the record and on disk for one container. Its lock is held until it is dropped; what a

@@ -241,10 +241,14 @@ impl Store {
             "RepoDigests": digests,
             "Created": image.config.created,
             "Author": image.config.author,
-            "Config": image.config.config,
+            "Comment": image.config.history.last().map_or("", |step| step.comment.as_str()),
+            "DockerVersion": "",
+            "Parent": "",
+            "Config": shown(&image.config.config)?,
             "Architecture": image.config.architecture,
             "Os": image.config.os,
             "Size": image.size,
+            "VirtualSize": image.size,
             "RootFS": { "Type": "layers", "Layers": image.layers.iter().map(Digest::to_string).collect::<Vec<_>>() },
         }))
     }
@@ -256,6 +260,20 @@ impl Store {
     pub(crate) fn database(&self) -> Result<Database> {
         Database::open(&self.root)
     }
+}
+
+/// The configuration with all keys that Docker shows, also those that it says nothing of: templates ask
+/// for them.
+fn shown(config: &oci::config::Process) -> Result<serde_json::Value> {
+    let mut shown = serde_json::json!({
+        "User": "", "Env": null, "Cmd": null, "Entrypoint": null, "WorkingDir": "", "Labels": null,
+        "Volumes": null, "OnBuild": null,
+    });
+    let said = serde_json::to_value(config).map_err(|error| Error::invalid(error.to_string()))?;
+    if let (Some(shown), serde_json::Value::Object(said)) = (shown.as_object_mut(), said) {
+        shown.extend(said);
+    }
+    Ok(shown)
 }
 
 /// The image whose manifest has this digest, when one of its names is of the same repository: a digest

@@ -15,13 +15,14 @@ mod names;
 mod profile;
 mod registries;
 mod streams;
+mod templates;
 mod users;
 
 /// A target's function.
 pub type Target = fn(&[u8]);
 
 /// All targets, by the name of their corpus.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("tar", streams::tar),
     ("pax", streams::pax),
     ("decode", streams::decode),
@@ -32,6 +33,7 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("names", names::names),
     ("users", users::users),
     ("lists", lists::lists),
+    ("templates", templates::templates),
     ("seccomp_profile", profile::profile),
     ("registry_headers", registries::headers),
     ("registry_files", registries::files),

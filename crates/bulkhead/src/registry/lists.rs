@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde::Serialize;
 
-use super::print;
 use crate::failure::Failure;
-use crate::listing::Listing;
+use crate::listing::{Listing, Row};
 use crate::table::Table;
 use crate::{access, human};
 
@@ -63,7 +62,7 @@ pub(super) fn tags(flags: &Tags) -> Result<(), Failure> {
     })?;
     let row = |tag| TagRow { repository: flags.repository.clone(), tag };
     let rows: Vec<TagRow> = tags.into_iter().map(row).collect();
-    print(flags.listing.format, &rows, |rows| column("TAG", rows.iter().map(|row| row.tag.clone())))
+    flags.listing.print(rows, |rows| column("TAG", rows.into_iter().map(|row| row.tag)))
 }
 
 pub(super) fn catalog(flags: &Catalog) -> Result<(), Failure> {
@@ -72,9 +71,7 @@ pub(super) fn catalog(flags: &Catalog) -> Result<(), Failure> {
         Failure::of_engine(format!("cannot list the repositories of {}", flags.server), &error)
     })?;
     let rows: Vec<NameRow> = names.into_iter().map(|repository| NameRow { repository }).collect();
-    print(flags.listing.format, &rows, |rows| {
-        column("REPOSITORY", rows.iter().map(|row| row.repository.clone()))
-    })
+    flags.listing.print(rows, |rows| column("REPOSITORY", rows.into_iter().map(|row| row.repository)))
 }
 
 pub(super) fn referrers(flags: &Referrers) -> Result<(), Failure> {
@@ -89,10 +86,10 @@ pub(super) fn referrers(flags: &Referrers) -> Result<(), Failure> {
         size: referrer.size,
     };
     let rows: Vec<ReferrerRow> = found.into_iter().map(row).collect();
-    print(flags.listing.format, &rows, |rows| {
+    flags.listing.print(rows, |rows| {
         let mut table = Table::new(["ARTIFACT TYPE", "DIGEST", "SIZE"]);
         for row in rows {
-            table.row([row.artifact_type.clone(), flags.listing.id(&row.digest), human::size(row.size)]);
+            table.row([row.artifact_type, flags.listing.id(&row.digest), human::size(row.size)]);
         }
         table
     })
@@ -111,10 +108,20 @@ struct TagRow {
     tag: String,
 }
 
+impl Row for TagRow {
+    const KIND: &'static str = "tag";
+    const HEADINGS: &'static [(&'static str, &'static str)] = &[("Repository", "REPOSITORY"), ("Tag", "TAG")];
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct NameRow {
     repository: String,
+}
+
+impl Row for NameRow {
+    const KIND: &'static str = "repository";
+    const HEADINGS: &'static [(&'static str, &'static str)] = &[("Repository", "REPOSITORY")];
 }
 
 #[derive(Debug, Serialize)]
@@ -125,4 +132,15 @@ struct ReferrerRow {
     digest: String,
     media_type: String,
     size: u64,
+}
+
+impl Row for ReferrerRow {
+    const KIND: &'static str = "referrer";
+    const HEADINGS: &'static [(&'static str, &'static str)] = &[
+        ("Annotations", "ANNOTATIONS"),
+        ("ArtifactType", "ARTIFACT TYPE"),
+        ("Digest", "DIGEST"),
+        ("MediaType", "MEDIA TYPE"),
+        ("Size", "SIZE"),
+    ];
 }
