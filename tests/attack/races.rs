@@ -82,8 +82,9 @@ fn copies_stay_in_the_container() {
 }
 
 /// What a bind mount shows is decided once: a source that is exchanged meanwhile is one or the other, and
-/// its covers, attributes and owners are of the same. Fails without: the one open_tree(2) of `open_bind`
-/// in runtime/sources.rs: `nosuid` set on another mount than the one attached.
+/// its covers, attributes and owners are of the same; one in which a link turns up after it was looked at is
+/// refused. Fails without: the one open_tree(2) of `bind` in runtime/sources.rs: `nosuid` set on another
+/// mount than the one attached.
 #[test]
 fn a_source_is_opened_once() {
     let sandbox = Sandbox::minimal();
@@ -94,6 +95,9 @@ fn a_source_is_opened_once() {
     let rounds = during(RACE, || {
         let script = "grep ' /shared ' /proc/self/mountinfo; : > /shared/x && echo written";
         let ended = sandbox.call(["run", "--rm", "-v", &mount, "minimal", "sh", "-c", script]).ended();
+        if ended.code == 125 && ended.err.contains("could lead anywhere") {
+            return;
+        }
         assert!(ended.out.contains(" ro,nosuid,nodev"), "{ended}");
         assert!(!ended.out.contains("written"), "{ended}");
     });

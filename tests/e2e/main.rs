@@ -32,4 +32,5 @@ mod run_walls;
 mod smoke;
 mod space;
 mod view;
+mod volumes;
 mod walls;

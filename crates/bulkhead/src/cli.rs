@@ -20,7 +20,7 @@ use crate::palette::{self, Palette, When};
 use crate::{
     commit, completions, container, copy, cp, diff, drill, export, groups, history, image, images, import,
     inspect, load, login, logout, man, manifest, output, ps, pull, push, registry, rm, rmi, run, save,
-    system, tag, usage, walls,
+    system, tag, usage, volume, walls,
 };
 
 /// Run containers behind walls that stand unless you take them down
@@ -69,6 +69,7 @@ enum Verb {
     Image(image::Flags),
     Container(container::Flags),
     System(system::Flags),
+    Volume(volume::Flags),
     Walls(walls::Flags),
     Drill(Box<drill::Flags>),
     Completions(completions::Flags),
@@ -106,6 +107,7 @@ impl CommandLine {
             Verb::Image(flags) => image::call(&flags, global),
             Verb::Container(flags) => container::call(&flags, global),
             Verb::System(flags) => system::call(&flags, global),
+            Verb::Volume(flags) => volume::call(&flags, global),
             Verb::Walls(flags) => walls::call(&flags, global),
             Verb::Drill(flags) => drill::call(*flags, global),
             Verb::Completions(flags) => completions::call(&flags),

@@ -49,6 +49,7 @@ mod system;
 mod table;
 mod tag;
 mod usage;
+mod volume;
 mod walls;
 
 use std::ffi::OsString;

@@ -206,12 +206,7 @@ mod tests {
             RUN,
             125,
         ),
-        (
-            "bulkhead run -v x y",
-            r#"--volume: "x" lacks its source: volumes are not supported yet, paths of the host are"#,
-            RUN,
-            125,
-        ),
+        ("bulkhead run -v x y", r#"--volume: the target "x" in "x" is not an absolute path"#, RUN, 125),
         (
             "bulkhead images --format",
             "--format needs a value",

@@ -8,6 +8,15 @@ use crate::error::{Error, Result};
 use crate::records::{self, Record, Records, State};
 use crate::{Engine, Settings, directory, prepare};
 
+/// Volumes that were made for one container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnonymousVolumes {
+    /// They stay, for whoever knows their name.
+    Keep,
+    /// They go, unless another container has them.
+    Remove,
+}
+
 impl Engine {
     /// All containers, newest first.
     pub fn containers(&self) -> Result<Vec<Record>> {
@@ -19,11 +28,15 @@ impl Engine {
         self.records.find(name)
     }
 
-    /// Removes a container that does not run, with everything it wrote.
-    pub fn remove_container(&self, name: &str) -> Result<Record> {
+    /// Removes a container that does not run, with everything it wrote; `volumes` says what becomes of
+    /// volumes that were made for it alone.
+    pub fn remove_container(&self, name: &str, volumes: AnonymousVolumes) -> Result<Record> {
         let record = self.records.find(name)?;
         match directory::Home::take_over(&self.records, &record.id)? {
             Some(home) => {
+                if volumes == AnonymousVolumes::Remove {
+                    self.volumes.remove_anonymous(&record, &self.records)?;
+                }
                 self.records.forget(&record)?;
                 home.remove()?;
             }

@@ -27,6 +27,7 @@ use runtime::launch::Running;
 
 use crate::error::{Context, Error, Result};
 use crate::records::{self, Record, Records, State};
+use crate::volumes::Volumes;
 
 /// A container's directory with its lock held.
 #[derive(Debug)]
@@ -152,7 +153,7 @@ pub(crate) fn clear(running: Running) -> Result<()> {
 
 /// Clears what killed commands left: processes, cgroups, directories, names. Containers whose monitor
 /// lives are left alone, and so are those that have ended and are kept.
-pub(crate) fn sweep(records: &Records, hierarchy: &Hierarchy) -> Result<()> {
+pub(crate) fn sweep(records: &Records, volumes: &Volumes, hierarchy: &Hierarchy) -> Result<()> {
     for id in records.ids()? {
         if records.read(&id)?.is_some_and(|record| is_kept(&record)) {
             continue;
@@ -170,6 +171,7 @@ pub(crate) fn sweep(records: &Records, hierarchy: &Hierarchy) -> Result<()> {
                 note_end(records, record)?;
             }
             Some(record) => {
+                volumes.remove_anonymous(&record, records)?;
                 records.forget(&record)?;
                 home.remove()?;
             }

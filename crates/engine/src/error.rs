@@ -19,6 +19,26 @@ pub enum Error {
         /// As it was asked for.
         name: String,
     },
+    /// No volume by that name.
+    #[error("there is no volume `{name}` here: no such volume")]
+    NoSuchVolume {
+        /// As it was asked for.
+        name: String,
+    },
+    /// Containers have the volume.
+    #[error("volume is in use - [{users}]")]
+    VolumeInUse {
+        /// Its name.
+        name: String,
+        /// Ids of the containers.
+        users: String,
+    },
+    /// A `--filter` that there is not.
+    #[error("{reason}")]
+    Filter {
+        /// In Docker's words.
+        reason: String,
+    },
     /// The name belongs to another container.
     #[error("the name `{name}` is in use by container {id}")]
     NameInUse {
@@ -98,6 +118,10 @@ impl Error {
                     .into(),
             ),
             Self::NoSuchContainer { .. } => Some("`bulkhead ps -a` lists the containers".into()),
+            Self::NoSuchVolume { .. } => Some("`bulkhead volume ls` lists the volumes".into()),
+            Self::VolumeInUse { name, .. } => {
+                Some(format!("`bulkhead ps -a --filter volume={name}` lists the containers"))
+            }
             Self::NameInUse { name, .. } => {
                 Some(format!("`bulkhead rm {name}` removes the other one, or choose another --name"))
             }

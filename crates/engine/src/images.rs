@@ -163,10 +163,13 @@ impl Engine {
         Ok(steps.collect())
     }
 
-    /// An image or a container, as `docker inspect` shows it.
+    /// A container, image or volume (the first that there is), as `docker inspect` shows it.
     pub fn inspect(&self, name: &str) -> Result<serde_json::Value> {
         match self.inspect_container(name) {
-            Err(Error::NoSuchContainer { .. }) => self.inspect_image(name),
+            Err(Error::NoSuchContainer { .. }) => match self.inspect_image(name) {
+                Err(error @ Error::NoSuchImage { .. }) => self.inspect_volume(name).map_err(|_| error),
+                other => other,
+            },
             other => other,
         }
     }

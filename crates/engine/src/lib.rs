@@ -15,7 +15,9 @@ mod drill;
 pub mod error;
 pub mod files;
 mod filter;
+pub mod filters;
 mod flow;
+mod hostpaths;
 mod images;
 mod limits;
 mod link;
@@ -37,6 +39,7 @@ mod settings;
 mod standing;
 mod told;
 pub mod unpacker;
+pub mod volumes;
 
 use std::path::{Path, PathBuf};
 
@@ -45,6 +48,7 @@ use store::Store;
 
 pub use self::drill::{DrillRequest, DrillStep, FACTS};
 pub use apart::apart;
+pub use containers::AnonymousVolumes;
 pub use error::{Error, Result};
 pub use images::{Archive, Force, HistoryEntry, ImageSummary, Loaded, Removal};
 pub use monitor::{Exit, Streams};
@@ -58,6 +62,7 @@ pub use told::{Progress, columns};
 
 use error::Context;
 use records::Records;
+use volumes::Volumes;
 
 /// Where the engine keeps its state.
 #[derive(Debug, Clone)]
@@ -69,8 +74,10 @@ pub struct Settings {
 /// An open engine: one process's handle on the state root.
 #[derive(Debug)]
 pub struct Engine {
+    root: PathBuf,
     store: Store,
     records: Records,
+    volumes: Volumes,
     hierarchy: Hierarchy,
     settled: bool,
     label: apparmor::Default,
@@ -92,12 +99,15 @@ impl Engine {
         refuse_others(&root)?;
         let hierarchy = Hierarchy::detect(placement(&standing)).map_err(runtime::Error::from)?;
         let records = Records::open(&root)?;
-        directory::sweep(&records, &hierarchy)?;
+        let volumes = Volumes::at(&root);
+        directory::sweep(&records, &volumes, &hierarchy)?;
         let store = Store::open(&root, unpacking(&standing), Box::new(unpacker::Confined))?;
         let mountpoints = mountpoints::layer(&root)?;
         Ok(Self {
+            root,
             store,
             records,
+            volumes,
             hierarchy,
             settled: false,
             label: apparmor::Default::NotHere,

@@ -73,6 +73,11 @@ pub(crate) fn by_image(admitted: &Admitted) -> Option<(String, String)> {
     (admitted.foreign_abi() == ForeignAbi::Allowed).then(|| ("seccomp".to_owned(), words))
 }
 
+/// Paths of the host that were mounted although they give power over it.
+pub(crate) fn by_mounts(dangers: &[String]) -> Vec<(String, String)> {
+    dangers.iter().map(|words| ("mounts".to_owned(), words.clone())).collect()
+}
+
 /// What `--privileged` takes down.
 const PRIVILEGED: [&str; 7] =
     ["capabilities", "seccomp", "landlock", "no_new_privs", "masks", "devices", "label"];

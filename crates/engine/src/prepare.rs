@@ -24,6 +24,9 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::request::{self, RunRequest};
 use crate::standing::Standing;
+use crate::volumes::Volumes;
+
+pub(crate) use mounts::clean;
 
 /// What the engine decided about the container before its spec is written.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub(crate) struct Place<'a> {
     pub(crate) standing: &'a Standing,
     /// Which bounds can be had.
     pub(crate) hierarchy: &'a Hierarchy,
+    /// Where volumes are.
+    pub(crate) volumes: &'a Volumes,
     /// The profile of a container that asks for none.
     pub(crate) label: Option<&'a str>,
     /// Rows and columns of the caller's terminal.
@@ -56,7 +61,7 @@ pub(crate) fn prepare(admitted: &Admitted, request: &RunRequest, place: Place<'_
         id: place.id.to_owned(),
         process: process(request, config, &hostname, &place)?,
         root: root(request, &place),
-        mounts: mounts::mounts(request)?,
+        mounts: mounts::mounts(request, place.volumes)?,
         devices: devices::nodes(request)?,
         files: given_files(request, &hostname)?,
         shm_size: request.files.shm_size.unwrap_or(DEFAULT_SHM),
@@ -73,6 +78,12 @@ pub(crate) fn prepare(admitted: &Admitted, request: &RunRequest, place: Place<'_
         view: wall(isolation.view_host.as_ref()),
         apparmor: label(isolation, place.label),
     })
+}
+
+/// # Errors
+/// The first mount of `request` that cannot be.
+pub(crate) fn check_mounts(request: &RunRequest, volumes: &Volumes) -> Result<()> {
+    mounts::mounts(request, volumes).map(drop)
 }
 
 /// Something has to hold a container's processes together, so that they end as a whole.

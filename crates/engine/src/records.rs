@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Result};
 use crate::link;
+use crate::request::MountRequest;
 
 /// The records under one state root.
 #[derive(Debug)]
@@ -77,6 +78,8 @@ pub struct Details {
     pub lowered: Vec<(String, String)>,
     /// Walls that this host cannot put up: which, and why.
     pub absent: Vec<(String, String)>,
+    /// What is mounted besides what every container has.
+    pub mounts: Vec<MountRequest>,
     /// The bounds that its cgroup was given.
     pub bounds: Bounds,
     /// Working directory.

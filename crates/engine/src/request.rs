@@ -11,6 +11,8 @@ pub use kernel::caps::Caps;
 pub use runtime::cgroup::Resources;
 pub use runtime::danger::Danger;
 
+use serde::{Deserialize, Serialize};
+
 /// `bulkhead run` and, later, `POST /containers/create`.
 #[derive(Debug, Clone, Default)]
 pub struct RunRequest {
@@ -85,6 +87,10 @@ pub struct FilesRequest {
     pub root: RootAccess,
     /// `-v`, `--mount`, `--tmpfs`, in the order given.
     pub mounts: Vec<MountRequest>,
+    /// `--volumes-from`: containers whose volumes and binds come along, and whether only for reading.
+    pub volumes_from: Vec<(String, Option<RootAccess>)>,
+    /// `--danger-bind`: paths of the host that give power over it may be mounted.
+    pub host_paths: Option<Danger>,
     /// `--device`.
     pub devices: Vec<DeviceRequest>,
     /// `--shm-size`: bytes.
@@ -92,7 +98,7 @@ pub struct FilesRequest {
 }
 
 /// One mount a person asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MountRequest {
     /// Where, inside: absolute.
     pub target: String,
@@ -107,7 +113,8 @@ pub struct MountRequest {
 }
 
 /// What is mounted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MountSource {
     /// A path of the host; `create` is Docker's `-v`, which makes a missing directory, where
     /// `--mount` refuses.
@@ -128,6 +135,27 @@ pub enum MountSource {
         /// User and group inside; root when absent.
         owner: (Option<u32>, Option<u32>),
     },
+    /// A volume, made when it is not there.
+    Volume {
+        /// Which.
+        name: VolumeName,
+        /// Whether an empty one gets what the image has at the target.
+        copy: CopyUp,
+        /// A directory in it, which must be there.
+        subpath: Option<PathBuf>,
+        /// Labels of a volume that is made.
+        labels: Vec<(String, String)>,
+    },
+}
+
+/// Which volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VolumeName {
+    /// By its name.
+    Named(String),
+    /// One for this container alone; the engine makes its name up.
+    Anonymous(Option<String>),
 }
 
 /// `--device host[:inside[:rwm]]`.
@@ -237,7 +265,7 @@ pub enum SeccompRequest {
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident { $(#[$first_doc:meta])* $first:ident, $(#[$second_doc:meta])* $second:ident }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
         pub enum $name {
             $(#[$first_doc])*
             #[default]
@@ -276,13 +304,17 @@ choice!(/// A bind source that does not exist.
     Missing { /// Is an error.
         Refuse, /// Becomes an empty directory.
         MakeDirectory });
+choice!(/// An empty volume over files of the image.
+    CopyUp { /// Gets them.
+        Yes, /// Stays empty.
+        No });
 choice!(/// Mounts below a bind source.
     Recursive { /// Come along.
         Yes, /// Stay out.
         No });
 
 /// Mount propagation, as in mount_namespaces(7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are mount(8)'s")]
 pub enum Propagation {
     Private,

@@ -15,6 +15,7 @@ use crate::monitor::{self, Exit, Streams};
 use crate::prepare::{self, Place};
 use crate::records::{Details, Record, State};
 use crate::request::{Afterwards, RunRequest};
+use crate::volumes::Settled;
 use crate::{Engine, directory, lowered, name, settings};
 
 impl Engine {
@@ -29,7 +30,9 @@ impl Engine {
         let image = self.existing(&request.image)?;
         clock.stamp("image found");
         let admitted = admit::admit(image, Provenance::LoadedHere)?;
-        let mut berth = self.reserve(request, &admitted)?;
+        let Settled { request, dangers } = self.settle_mounts(request, admitted.image())?;
+        let request = &request;
+        let mut berth = self.reserve(request, &admitted, &dangers)?;
         drop(hold);
         clock.stamp("name and ids reserved");
         let lived = self.live(&mut berth, admitted, request, streams, clock);
@@ -54,8 +57,9 @@ impl Engine {
         streams: &Streams<'_>,
         clock: &mut Clock,
     ) -> Result<Exit> {
-        let spec =
-            prepare::prepare(&admitted, request, self.place(&berth.record, admitted.image(), streams))?;
+        let place = self.place(&berth.record, admitted.image(), streams);
+        self.fill_volumes(&berth.record, &place.layers)?;
+        let spec = prepare::prepare(&admitted, request, place)?;
         clock.stamp("container planned");
         let signals = monitor::take_signals()?;
         let mut recorded = Ok(());
@@ -71,7 +75,7 @@ impl Engine {
     }
 
     /// Takes a directory, a name and a range of ids.
-    fn reserve(&mut self, request: &RunRequest, admitted: &Admitted) -> Result<Berth> {
+    fn reserve(&mut self, request: &RunRequest, admitted: &Admitted, dangers: &[String]) -> Result<Berth> {
         let image = admitted.image();
         let id = name::new_id()?;
         let name = match &request.name {
@@ -92,7 +96,7 @@ impl Engine {
             command: prepare::command(request, &image.config.config)?.join(" "),
             cgroups: self.hierarchy.places(&id),
             removed_afterwards: request.afterwards == Afterwards::Remove,
-            details: self.details(request, admitted)?,
+            details: self.details(request, admitted, dangers)?,
         };
         let home = self.register(&mut record, request)?;
         let berth = Berth { record, home };
@@ -117,18 +121,27 @@ impl Engine {
             }
             taken = self.records.insert(record, &turn);
         }
-        match taken {
+        let made = taken.and_then(|()| {
+            let made = self.volumes.make_all(&record.details.mounts, &turn);
+            made.or_else(|error| self.records.forget(record).and(Err(error)))
+        });
+        match made {
             Ok(()) => Ok(home),
             Err(error) => home.remove().and(Err(error)),
         }
     }
 
-    fn details(&self, request: &RunRequest, admitted: &Admitted) -> Result<Details> {
+    fn details(&self, request: &RunRequest, admitted: &Admitted, dangers: &[String]) -> Result<Details> {
         let resources = prepare::resources(request, &self.hierarchy)?;
         let bounds = Bounds { memory: resources.memory_max, pids: resources.pids_max };
         Ok(Details {
             labels: labels(request, admitted.image()),
-            lowered: lowered::walls(request).into_iter().chain(lowered::by_image(admitted)).collect(),
+            lowered: lowered::walls(request)
+                .into_iter()
+                .chain(lowered::by_image(admitted))
+                .chain(lowered::by_mounts(dangers))
+                .collect(),
+            mounts: request.files.mounts.clone(),
             absent: self.absent_walls(request),
             bounds,
             workdir: request.process.workdir.clone().unwrap_or_default(),
@@ -150,6 +163,7 @@ impl Engine {
             layers: layers.chain([self.mountpoints.clone()]).collect(),
             standing: &self.standing,
             hierarchy: &self.hierarchy,
+            volumes: &self.volumes,
             label: self.label.profile(),
             window,
         }
@@ -163,6 +177,7 @@ impl Engine {
     }
 
     fn give_back(&self, berth: Berth) -> Result<()> {
+        self.volumes.remove_anonymous(&berth.record, &self.records)?;
         self.records.forget(&berth.record)?;
         berth.home.remove()
     }
@@ -190,7 +205,7 @@ struct Berth {
 const NAMES_TRIED: u32 = 100;
 
 /// Seconds since 1970.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     kernel::rustix::time::clock_gettime(kernel::rustix::time::ClockId::Realtime).tv_sec
 }
 

@@ -241,7 +241,9 @@ fn user_mount(index: usize, mount: &Mount) -> Operation {
         attributes |= NOEXEC;
     }
     match &mount.source {
-        Source::Bind { .. } => Operation::Bind { index, target: mount.target.clone(), attributes },
+        Source::Bind { .. } | Source::Within { .. } => {
+            Operation::Bind { index, target: mount.target.clone(), attributes }
+        }
         Source::Tmpfs { size, mode, owner: (user, group) } => {
             let mut options = Vec::new();
             let mut set = |key: &str, value: Option<String>| {

@@ -2,11 +2,12 @@
 //! What of the host a container is given: opened while paths still mean the host's, handed to the child
 //! as descriptors of detached mounts.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use kernel::mount::{self, Attributes, Depth};
-use kernel::rustix::fs::CWD;
+use kernel::root::Links;
+use kernel::rustix::fs::{FileType, Mode, OFlags};
 
 use crate::error::{Error, Result, Step};
 use crate::mounts::Sources;
@@ -19,11 +20,16 @@ use crate::spec::{Asked, Source, Spec};
 pub(crate) fn open(spec: &Spec, operations: &[Operation], stage: OwnedFd) -> Result<Sources> {
     let mut binds = Vec::with_capacity(spec.mounts.len() + 1);
     for (index, mount) in spec.mounts.iter().enumerate() {
+        let locked = mount::NOSUID | mount::NODEV | mount::RDONLY;
+        let attributes = attributes_of(operations, index).unwrap_or(locked);
         binds.push(match &mount.source {
             Source::Bind { path, depth } => {
-                let locked = mount::NOSUID | mount::NODEV | mount::RDONLY;
-                let attributes = attributes_of(operations, index).unwrap_or(locked);
-                Some(open_bind(path, *depth, attributes, mount.propagation)?)
+                let place = without_links(Path::new("/"), path.strip_prefix("/").unwrap_or(path), path)?;
+                Some(bind(place.as_fd(), path, *depth, attributes, mount.propagation)?)
+            }
+            Source::Within { directory, path } => {
+                let place = without_links(directory, path, &directory.join(path))?;
+                Some(bind(place.as_fd(), path, Depth::Single, attributes, mount.propagation)?)
             }
             Source::Tmpfs { .. } => None,
         });
@@ -67,14 +73,55 @@ fn open_place_of_host(path: &Path, attributes: u64) -> Result<OwnedFd> {
     }
 }
 
-/// Propagation counts here and not later: what is private once has no host to follow.
 fn open_bind(path: &Path, depth: Depth, attributes: u64, propagation: u64) -> Result<OwnedFd> {
-    let tree = match mount::clone_tree(CWD, path, depth) {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let place = kernel::rustix::fs::open(path, flags, Mode::empty());
+    let place = place.step(|| format!("open the mount source {}", path.display()))?;
+    bind(place.as_fd(), path, depth, attributes, propagation)
+}
+
+/// What `path` is beneath `directory`. A link on the way is refused: who looked at the path before saw
+/// none, so somebody has just put it there, or it lies in a volume and is a container's.
+fn without_links(directory: &Path, path: &Path, shown: &Path) -> Result<OwnedFd> {
+    let step = || format!("open the mount source {}", shown.display());
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = kernel::rustix::fs::open(directory, flags, Mode::empty()).step(step)?;
+    let flags = OFlags::PATH | OFlags::NOFOLLOW;
+    match kernel::root::open_in(directory.as_fd(), path, flags, Mode::empty(), Links::Refuse) {
         Err(error) if matches!(error.errno, kernel::Errno::NOENT | kernel::Errno::NOTDIR) => {
-            return Err(Error::SourceMissing { what: "mount source", path: path.to_owned() });
+            Err(Error::SourceMissing { what: "mount source", path: shown.to_owned() })
         }
-        other => other.step(|| format!("open the mount source {}", path.display()))?,
-    };
+        Err(error) if matches!(error.errno, kernel::Errno::LOOP | kernel::Errno::XDEV) => {
+            Err(Error::Refused {
+                what: format!("mount source `{}`", shown.display()),
+                reason: "a link on the way could lead anywhere".into(),
+            })
+        }
+        other => {
+            let place = other.step(step)?;
+            let stat = kernel::rustix::fs::fstat(&place).step(step)?;
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Symlink => Err(Error::Refused {
+                    what: format!("mount source `{}`", shown.display()),
+                    reason: "it is a link, which could lead anywhere".into(),
+                }),
+                _ => Ok(place),
+            }
+        }
+    }
+}
+
+/// Propagation counts here and not later: what is private once has no host to follow.
+fn bind(
+    place: BorrowedFd<'_>,
+    path: &Path,
+    depth: Depth,
+    attributes: u64,
+    propagation: u64,
+) -> Result<OwnedFd> {
+    let tree = mount::clone_tree(place, Path::new(""), depth)
+        .step(|| format!("open the mount source {}", path.display()))?;
     let propagation = if propagation == 0 { mount::PRIVATE } else { propagation };
     let protected = Attributes { set: attributes, propagation, ..Attributes::default() };
     mount::set_attributes(tree.as_fd(), &protected, depth)

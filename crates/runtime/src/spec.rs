@@ -216,12 +216,20 @@ pub enum Exec {
 /// What is mounted.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// A path of the host, resolved once by the launching process.
+    /// A path of the host, opened once by the launching process.
     Bind {
-        /// Absolute, on the host.
+        /// Absolute, on the host, without a link in it: one that takes the place of a part of it since
+        /// somebody looked is an error.
         path: PathBuf,
         /// Whether mounts below it come along.
         depth: kernel::mount::Depth,
+    },
+    /// A directory beneath one of ours, reached without following a link.
+    Within {
+        /// Ours: absolute, on the host.
+        directory: PathBuf,
+        /// Relative to it; empty for itself.
+        path: PathBuf,
     },
     /// A fresh tmpfs.
     Tmpfs {

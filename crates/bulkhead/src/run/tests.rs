@@ -60,6 +60,8 @@ fn sample(flag: &str) -> Option<&'static str> {
         "volume" => "/a:/b",
         "mount" => "type=bind,src=/a,dst=/b",
         "tmpfs" => "/b",
+        "volumes-from" => "web",
+        "danger-bind" => "backups",
         "device" => "/dev/null",
         "shm-size" | "memory" | "memory-swap" | "memory-reservation" => "64m",
         "cpus" => "1.5",

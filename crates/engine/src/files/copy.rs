@@ -116,7 +116,7 @@ impl Engine {
     /// The files of a container that does not run. Who writes to them holds it, so that nobody else does.
     fn ended(&self, subject: &Subject, purpose: Purpose) -> Result<(Root, Option<Home>)> {
         let home = match purpose {
-            Purpose::Reading => None,
+            Purpose::Reading | Purpose::Image => None,
             Purpose::Writing => match Home::take_over(&self.records, &subject.record.id)? {
                 Some(home) => Some(home),
                 None => {

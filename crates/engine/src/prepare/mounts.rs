@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A person's mounts.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use kernel::mount::Depth;
 use runtime::spec::{Access, Exec, Mount, Source};
 
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::request::{self, MountSource, RunRequest};
+use crate::volumes::{self, Volumes};
 
 /// What is mounted besides what every container has, in the order given.
-pub(super) fn mounts(request: &RunRequest) -> Result<Vec<Mount>> {
+pub(super) fn mounts(request: &RunRequest, volumes: &Volumes) -> Result<Vec<Mount>> {
     let mut mounts = Vec::new();
     if request.isolation.ipc_host.is_some() {
         shared_memory(request, &mut mounts)?;
     }
     let asked = mounts.len();
     for wanted in &request.files.mounts {
-        let mount = mount(wanted)?;
+        let mount = mount(wanted, volumes)?;
         if mounts[asked..].iter().any(|other| other.target == mount.target) {
             return Err(Error::Invalid {
                 what: format!("mount point `{}`", wanted.target),
@@ -39,7 +40,9 @@ fn shared_memory(request: &RunRequest, mounts: &mut Vec<Mount>) -> Result<()> {
     }
     for place in ["/dev/shm", "/dev/mqueue"] {
         if Path::new(place).is_dir() {
-            let source = Source::Bind { path: place.into(), depth: Depth::Single };
+            // Without links, as every path of the host: in some distributions it leads below /run.
+            let path = std::fs::canonicalize(place).told("look at shared memory")?;
+            let source = Source::Bind { path, depth: Depth::Single };
             let (access, exec) = (Access::ReadWrite, Exec::Refused);
             mounts.push(Mount { target: place.into(), source, access, exec, propagation: 0 });
         }
@@ -47,7 +50,7 @@ fn shared_memory(request: &RunRequest, mounts: &mut Vec<Mount>) -> Result<()> {
     Ok(())
 }
 
-fn mount(asked: &request::MountRequest) -> Result<Mount> {
+fn mount(asked: &request::MountRequest, volumes: &Volumes) -> Result<Mount> {
     let target = clean(&asked.target)?;
     if target == Path::new("/") || target.starts_with("/proc") {
         return Err(Error::Invalid {
@@ -57,13 +60,7 @@ fn mount(asked: &request::MountRequest) -> Result<Mount> {
         });
     }
     let (source, exec) = match &asked.source {
-        MountSource::Bind { source, missing, recursive } => {
-            if *missing == request::Missing::MakeDirectory && !source.exists() {
-                std::fs::create_dir_all(source).map_err(|error| Error::Invalid {
-                    what: format!("making the mount source {}", source.display()),
-                    reason: error.to_string(),
-                })?;
-            }
+        MountSource::Bind { source, recursive, .. } => {
             let depth = match recursive {
                 request::Recursive::Yes => Depth::Recursive,
                 request::Recursive::No => Depth::Single,
@@ -72,6 +69,11 @@ fn mount(asked: &request::MountRequest) -> Result<Mount> {
         }
         MountSource::Tmpfs { size, mode, owner } => {
             (Source::Tmpfs { size: *size, mode: *mode, owner: *owner }, Exec::Refused)
+        }
+        MountSource::Volume { subpath, .. } => {
+            let name = volumes::volume(asked).unwrap_or_default();
+            let path = beneath(subpath.as_deref().unwrap_or(Path::new("")))?;
+            (Source::Within { directory: volumes.data(name), path }, Exec::Allowed)
         }
     };
     Ok(Mount {
@@ -101,8 +103,19 @@ fn propagation(asked: &request::MountRequest) -> Result<u64> {
     }
 }
 
+/// A path in a volume: relative, and not upwards.
+fn beneath(path: &Path) -> Result<PathBuf> {
+    match path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        true => Ok(path.components().filter(|part| matches!(part, Component::Normal(_))).collect()),
+        false => Err(Error::Invalid {
+            what: format!("volume-subpath `{}`", path.display()),
+            reason: "it must be a path in the volume, without a slash before it and without `..`".into(),
+        }),
+    }
+}
+
 /// An absolute path without `.`, `..` and doubled slashes.
-fn clean(path: &str) -> Result<PathBuf> {
+pub(crate) fn clean(path: &str) -> Result<PathBuf> {
     let mut clean = PathBuf::from("/");
     if !path.starts_with('/') {
         return Err(Error::Invalid {

@@ -19,6 +19,8 @@ use crate::spec::{FileOwners, IdRange, Root};
 pub enum Purpose {
     /// Reading, also while the container runs: what it wrote is a layer like the others.
     Reading,
+    /// Reading what the image has there, without anything that a container wrote.
+    Image,
     /// Writing. The caller sees to it that nobody else has it mounted.
     Writing,
 }
@@ -36,6 +38,7 @@ pub fn open(root: &Root, ids: Option<IdRange>, purpose: Purpose) -> Result<Owned
     let mut layers = root.layers.iter().map(|path| layer(path, map)).collect::<Result<Vec<_>>>()?;
     match purpose {
         Purpose::Writing => super::join(root, &layers, &detached(&root.writable)?),
+        Purpose::Image => join_for_reading(root, &layers),
         Purpose::Reading => {
             layers.insert(0, detached(&root.writable.join(UPPER))?);
             join_for_reading(root, &layers)

@@ -117,6 +117,12 @@ fn explain(report: &mut WallReport, known: &Known<'_>) {
         list.iter().filter(|(wall, _)| wall == name).map(|(_, words)| words.clone()).collect()
     };
     let absent = words(known.absent);
+    // What lies on a path of the host no mount flag tells.
+    if name == "mounts" && report.state == State::Up && !words(known.lowered).is_empty() {
+        report.state = State::Lowered;
+        report.evidence =
+            format!("paths of the host that give power over it are mounted; {}", report.evidence);
+    }
     match report.state {
         State::Up => {}
         _ if !absent.is_empty() => {

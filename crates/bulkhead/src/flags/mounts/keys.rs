@@ -3,13 +3,15 @@
 
 use std::path::PathBuf;
 
-use engine::request::{Missing, MountRequest, MountSource, Propagation, Recursive, RootAccess};
+use engine::request::{
+    CopyUp, Missing, MountRequest, MountSource, Propagation, Recursive, RootAccess, VolumeName,
+};
 
 use super::{access, csv, empty_tmpfs, host_path, inside_path, permissions, propagation};
 use crate::flags::nearest::suggestion;
-use crate::flags::{Complaint, sizes, switch};
+use crate::flags::{Complaint, labels, sizes, switch};
 
-/// Docker's keys; of its types bind and tmpfs.
+/// Docker's keys; of its types volume (the one that is meant when none is given), bind and tmpfs.
 pub(super) fn parse(text: &str) -> Result<MountRequest, Complaint> {
     let mut draft = Draft::default();
     for field in csv::fields(text)? {
@@ -22,13 +24,16 @@ pub(super) fn parse(text: &str) -> Result<MountRequest, Complaint> {
 #[derive(Debug, Default)]
 struct Draft {
     kind: Option<String>,
-    source: Option<PathBuf>,
+    source: Option<String>,
     target: Option<String>,
     access: RootAccess,
     propagation: Option<Propagation>,
     recursive: Option<Recursive>,
     size: Option<u64>,
     mode: Option<u32>,
+    copy: Option<CopyUp>,
+    subpath: Option<PathBuf>,
+    labels: Vec<(String, String)>,
 }
 
 impl Draft {
@@ -39,7 +44,7 @@ impl Draft {
         };
         let value = match (key.as_str(), value) {
             (_, Some(value)) => value,
-            ("readonly" | "ro" | "bind-nonrecursive", None) => "true",
+            ("readonly" | "ro" | "bind-nonrecursive" | "volume-nocopy", None) => "true",
             (known, None) if KEYS.contains(&known) => {
                 return Err(format!("{known} in {text:?} lacks its value"));
             }
@@ -51,7 +56,7 @@ impl Draft {
     fn set(&mut self, key: &str, value: &str, text: &str) -> Result<(), Complaint> {
         match key {
             "type" => self.kind = Some(value.to_ascii_lowercase()),
-            "source" | "src" => self.source = Some(host_path(value, text)?),
+            "source" | "src" => self.source = Some(value.to_owned()),
             "target" | "dst" | "destination" => self.target = Some(inside_path(value, text)?),
             "readonly" | "ro" => self.access = access(switch::parse(value)?),
             "bind-propagation" => self.propagation = Some(bind_propagation(value)?),
@@ -59,8 +64,12 @@ impl Draft {
             "bind-recursive" => self.recursive = Some(bind_recursive(value)?),
             "tmpfs-size" => self.size = Some(sizes::parse(value)?),
             "tmpfs-mode" => self.mode = Some(permissions(value)?),
+            "volume-nocopy" => self.copy = Some(copy_up(!switch::parse(value)?)),
+            "volume-subpath" => self.subpath = Some(PathBuf::from(value)),
+            "volume-label" => self.labels.push(labels::parse(value)?),
+            "volume-driver" if value == "local" => {}
             key if key.starts_with("volume-") || key.starts_with("image-") => {
-                return Err(format!("{key} in {text:?} is not supported yet: bind and tmpfs mounts are"));
+                return Err(format!("{key}={value} in {text:?} is not supported yet"));
             }
             key => {
                 return Err(format!("{key:?} in {text:?} is not a key of a mount{}", suggestion(key, KEYS)));
@@ -73,17 +82,49 @@ impl Draft {
         match self.kind.as_deref() {
             Some("bind") => self.bind(text),
             Some("tmpfs") => self.tmpfs(text),
-            Some(other) => Err(format!("type={other} in {text:?} is not supported yet: bind and tmpfs are")),
-            None => Err(format!("{text:?} lacks type=bind or type=tmpfs; volumes are not supported yet")),
+            Some("volume") | None => self.volume(text),
+            Some(other) => {
+                Err(format!("type={other} in {text:?} is not supported yet: volume, bind and tmpfs are"))
+            }
         }
+    }
+
+    fn volume(self, text: &str) -> Result<MountRequest, Complaint> {
+        if self.size.is_some() || self.mode.is_some() {
+            return Err(format!("{text:?} has the keys of a tmpfs on a volume"));
+        }
+        if self.recursive.is_some() || self.propagation.is_some() {
+            return Err(format!("{text:?} has the keys of a bind mount on a volume"));
+        }
+        let target = self.target.ok_or_else(|| no_target(text))?;
+        let name = match self.source.filter(|name| !name.is_empty()) {
+            Some(path) if path.starts_with(['/', '.']) => {
+                return Err(format!(
+                    "{path:?} in {text:?} is no volume's name; type=bind takes a path of the host"
+                ));
+            }
+            Some(name) => VolumeName::Named(name),
+            None => VolumeName::Anonymous(None),
+        };
+        let (copy, subpath, labels) = (self.copy.unwrap_or_default(), self.subpath, self.labels);
+        let source = MountSource::Volume { name, copy, subpath, labels };
+        Ok(MountRequest { source, access: self.access, ..empty_tmpfs(target) })
+    }
+
+    fn says_of_a_volume(&self) -> bool {
+        self.copy.is_some() || self.subpath.is_some() || !self.labels.is_empty()
     }
 
     fn bind(self, text: &str) -> Result<MountRequest, Complaint> {
         if self.size.is_some() || self.mode.is_some() {
             return Err(format!("{text:?} has the keys of a tmpfs on a bind mount"));
         }
+        if self.says_of_a_volume() {
+            return Err(format!("{text:?} has the keys of a volume on a bind mount"));
+        }
         let target = self.target.ok_or_else(|| no_target(text))?;
         let source = self.source.ok_or_else(|| format!("{text:?} lacks src=, the path of the host"))?;
+        let source = host_path(&source, text)?;
         let recursive = self.recursive.unwrap_or_default();
         let source = MountSource::Bind { source, missing: Missing::Refuse, recursive };
         Ok(MountRequest { target, source, access: self.access, exec: None, propagation: self.propagation })
@@ -92,6 +133,9 @@ impl Draft {
     fn tmpfs(self, text: &str) -> Result<MountRequest, Complaint> {
         if self.source.is_some() || self.recursive.is_some() || self.propagation.is_some() {
             return Err(format!("{text:?} has the keys of a bind mount on a tmpfs"));
+        }
+        if self.says_of_a_volume() {
+            return Err(format!("{text:?} has the keys of a volume on a tmpfs"));
         }
         let target = self.target.ok_or_else(|| no_target(text))?;
         let source = MountSource::Tmpfs { size: self.size, mode: self.mode, owner: (None, None) };
@@ -120,7 +164,11 @@ fn recursive(along: bool) -> Recursive {
     if along { Recursive::Yes } else { Recursive::No }
 }
 
-const KEYS: [&str; 13] = [
+fn copy_up(filled: bool) -> CopyUp {
+    if filled { CopyUp::Yes } else { CopyUp::No }
+}
+
+const KEYS: [&str; 17] = [
     "type",
     "source",
     "src",
@@ -134,6 +182,10 @@ const KEYS: [&str; 13] = [
     "bind-recursive",
     "tmpfs-size",
     "tmpfs-mode",
+    "volume-nocopy",
+    "volume-subpath",
+    "volume-label",
+    "volume-driver",
 ];
 
 #[cfg(test)]
@@ -144,6 +196,28 @@ mod tests {
         let source =
             MountSource::Bind { source: source.into(), missing: Missing::Refuse, recursive: Recursive::Yes };
         MountRequest { source, ..empty_tmpfs(target.to_owned()) }
+    }
+
+    #[test]
+    fn volumes() {
+        let volume = |name, copy, subpath: Option<&str>, labels: &[(String, String)]| {
+            let subpath = subpath.map(PathBuf::from);
+            let source = MountSource::Volume { name, copy, subpath, labels: labels.to_vec() };
+            MountRequest { source, ..empty_tmpfs("/b".to_owned()) }
+        };
+        let named = VolumeName::Named("v".to_owned());
+        let labels = [("a".to_owned(), "b".to_owned())];
+        for (text, want) in [
+            ("src=v,dst=/b", volume(named.clone(), CopyUp::Yes, None, &[])),
+            ("type=volume,dst=/b", volume(VolumeName::Anonymous(None), CopyUp::Yes, None, &[])),
+            ("type=volume,src=v,dst=/b,volume-nocopy", volume(named.clone(), CopyUp::No, None, &[])),
+            (
+                "type=volume,src=v,dst=/b,volume-subpath=x/y,volume-label=a=b,volume-driver=local",
+                volume(named, CopyUp::Yes, Some("x/y"), &labels),
+            ),
+        ] {
+            assert_eq!(parse(text), Ok(want), "{text}");
+        }
     }
 
     #[test]
@@ -184,9 +258,11 @@ mod tests {
     fn refusals() {
         for (text, want) in [
             ("", r#""" in "" is not a key of a mount"#.to_owned()),
-            ("src=/a,dst=/b", tail("src=/a,dst=/b", "lacks type=bind or type=tmpfs; volumes are not supported yet")),
-            ("type=volume,src=v,dst=/b", "\"v\" in \"type=volume,src=v,dst=/b\" is not a path: it begins neither with / nor with ./, and volumes are not supported yet".to_owned()),
-            ("type=volume,dst=/b", r#"type=volume in "type=volume,dst=/b" is not supported yet: bind and tmpfs are"#.to_owned()),
+            ("src=/a,dst=/b", r#""/a" in "src=/a,dst=/b" is no volume's name; type=bind takes a path of the host"#.to_owned()),
+            ("type=npipe,dst=/b", r#"type=npipe in "type=npipe,dst=/b" is not supported yet: volume, bind and tmpfs are"#.to_owned()),
+            ("type=bind,src=v,dst=/b", r#""v" in "type=bind,src=v,dst=/b" is not a path: it begins neither with / nor with ./ (a volume is type=volume)"#.to_owned()),
+            ("type=bind,src=/a,dst=/b,volume-nocopy", tail("type=bind,src=/a,dst=/b,volume-nocopy", "has the keys of a volume on a bind mount")),
+            ("src=v,dst=/b,bind-propagation=slave", tail("src=v,dst=/b,bind-propagation=slave", "has the keys of a bind mount on a volume")),
             ("type=bind,dst=/b", tail("type=bind,dst=/b", "lacks src=, the path of the host")),
             ("type=bind,src=/a", tail("type=bind,src=/a", "lacks dst=, the path inside")),
             ("type=tmpfs", tail("type=tmpfs", "lacks dst=, the path inside")),
@@ -199,7 +275,8 @@ mod tests {
             ("type=bind,srcc=/a", r#""srcc" in "type=bind,srcc=/a" is not a key of a mount; did you mean src?"#.to_owned()),
             ("type=bind,foo", r#""foo" in "type=bind,foo" is not a key of a mount"#.to_owned()),
             ("type=bind,consistency=cached", r#""consistency" in "type=bind,consistency=cached" is not a key of a mount"#.to_owned()),
-            ("volume-nocopy", r#"volume-nocopy in "volume-nocopy" is not supported yet: bind and tmpfs mounts are"#.to_owned()),
+            ("volume-opt=o=x", r#"volume-opt=o=x in "volume-opt=o=x" is not supported yet"#.to_owned()),
+            ("volume-nocopy", tail("volume-nocopy", "lacks dst=, the path inside")),
             ("type=bind,ro=maybe", r#""maybe" is neither true nor false"#.to_owned()),
             ("bind-propagation=sharde", r#""sharde" is not a mount propagation; did you mean shared?"#.to_owned()),
             ("bind-recursive=readonly", "bind-recursive=readonly is not supported yet: enabled and disabled are".to_owned()),

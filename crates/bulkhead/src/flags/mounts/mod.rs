@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `-v`, `--mount` and `--tmpfs`, kept in the order in which they were given.
 //!
-//! Volumes (named, anonymous or by a driver) are a later version's; here a source is a path of the
-//! host. A source that begins with a dot is relative to a directory that the caller names: nothing
-//! here asks for the current one.
+//! A source of `-v` is a path of the host when it begins with a slash or a dot, else a volume's name. One
+//! that begins with a dot is relative to a directory that the caller names: nothing here asks for the
+//! current one.
 
 mod csv;
 mod keys;
@@ -11,7 +11,9 @@ mod keys;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches};
-use engine::request::{Exec, Missing, MountRequest, MountSource, Propagation, Recursive, RootAccess};
+use engine::request::{
+    CopyUp, Exec, Missing, MountRequest, MountSource, Propagation, Recursive, RootAccess, VolumeName,
+};
 
 use super::nearest::suggestion;
 use super::{Complaint, sizes};
@@ -40,12 +42,12 @@ impl clap::Args for Mounts {
             let arg = Arg::new(name).long(name).value_name(value).action(ArgAction::Append);
             arg.allow_hyphen_values(true)
         };
-        let volume = flag("volume", "SOURCE:TARGET[:OPTIONS]").short('v').value_parser(volume);
+        let volume = flag("volume", "[SOURCE:]TARGET[:OPTIONS]").short('v').value_parser(volume);
         let mount = flag("mount", "KEY=VALUE,...").value_parser(keys::parse);
         let tmpfs = flag("tmpfs", "TARGET[:OPTIONS]").value_parser(tmpfs);
         command
-            .arg(volume.help("Show a path of the host inside; a missing one becomes a directory"))
-            .arg(mount.help("Mount by keys: type=bind or tmpfs, src, dst, ro and Docker's others"))
+            .arg(volume.help("Mount a volume, or show a path of the host inside; a missing one is made"))
+            .arg(mount.help("Mount by keys: type=volume, bind or tmpfs, src, dst, ro and Docker's others"))
             .arg(tmpfs.help("Mount an empty file system that lives in memory"))
     }
 
@@ -72,30 +74,81 @@ impl FromArgMatches for Mounts {
     }
 }
 
-/// `-v source:target[:options]`.
+/// `-v [source:]target[:options]`.
 fn volume(text: &str) -> Result<MountRequest, Complaint> {
     let parts: Vec<&str> = text.split(':').collect();
     let (source, target, options) = match parts[..] {
-        [_] => {
-            return Err(format!(
-                "{text:?} lacks its source: volumes are not supported yet, paths of the host are"
-            ));
+        [target] => {
+            let source = volume_of(VolumeName::Anonymous(None), CopyUp::Yes);
+            return Ok(MountRequest { source, ..empty_tmpfs(inside_path(target, text)?) });
         }
         [source, target] => (source, target, None),
         [source, target, options] => (source, target, Some(options)),
         _ => return Err(format!("{text:?} has too many colons; --mount takes any path")),
     };
-    let source = host_path(source, text)?;
-    let source = MountSource::Bind { source, missing: Missing::MakeDirectory, recursive: Recursive::Yes };
+    let source = match source.chars().next() {
+        Some('/' | '.') => MountSource::Bind {
+            source: host_path(source, text)?,
+            missing: Missing::MakeDirectory,
+            recursive: Recursive::Yes,
+        },
+        Some(_) => volume_of(VolumeName::Named(source.to_owned()), CopyUp::Yes),
+        None => return Err(format!("{text:?} has an empty source")),
+    };
     let mut mount = MountRequest { source, ..empty_tmpfs(inside_path(target, text)?) };
     let mut said = Vec::new();
     for option in options.into_iter().flat_map(|options| options.split(',')) {
-        match common_option(&mut mount, option) {
+        let subject = match (&mut mount.source, option) {
+            (MountSource::Volume { copy, .. }, "nocopy") => {
+                *copy = CopyUp::No;
+                Some("whether it is filled")
+            }
+            (_, "nocopy") => {
+                return Err(format!(
+                    "{option:?} in {text:?} is for volumes: a path of the host is never filled"
+                ));
+            }
+            (MountSource::Volume { .. }, other) if propagation(other).is_some() => {
+                return Err(format!(
+                    "{option:?} in {text:?} is for paths of the host: a volume has no mounts below it"
+                ));
+            }
+            _ => common_option(&mut mount, option),
+        };
+        match subject {
             Some(subject) => once(subject, &mut said, text)?,
             None => return Err(unknown_volume_option(option, text)),
         }
     }
     Ok(mount)
+}
+
+/// `--volumes-from container[:ro|rw]`.
+pub(crate) fn volumes_from(text: &str) -> Result<(String, Option<RootAccess>), Complaint> {
+    let (name, mode) = match text.split_once(':') {
+        Some((name, mode)) => (name, Some(mode)),
+        None => (text, None),
+    };
+    match mode {
+        _ if name.is_empty() => Err(format!("{text:?} names no container")),
+        None => Ok((name.to_owned(), None)),
+        // As in Docker: what the other one may only read stays so.
+        Some("rw") => Ok((name.to_owned(), None)),
+        Some("ro") => Ok((name.to_owned(), Some(RootAccess::ReadOnly))),
+        Some(other) => Err(format!("{other:?} in {text:?} is neither ro nor rw")),
+    }
+}
+
+/// Why a wall is taken down: something that a person can read later.
+pub(crate) fn reason(text: &str) -> Result<String, Complaint> {
+    match text.trim() {
+        "" => Err("a reason is needed, which `inspect` and `walls` will show".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+fn volume_of(name: VolumeName, copy: CopyUp) -> MountSource {
+    MountSource::Volume { name, copy, subpath: None, labels: Vec::new() }
 }
 
 /// `--tmpfs target[:options]`, the options as in mount(8).
@@ -174,7 +227,7 @@ fn host_path(path: &str, text: &str) -> Result<PathBuf, Complaint> {
     match path.chars().next() {
         Some('/' | '.') => Ok(PathBuf::from(path)),
         Some(_) => Err(format!(
-            "{path:?} in {text:?} is not a path: it begins neither with / nor with ./, and volumes are not supported yet"
+            "{path:?} in {text:?} is not a path: it begins neither with / nor with ./ (a volume is type=volume)"
         )),
         None => Err(format!("{text:?} has an empty source")),
     }
@@ -229,8 +282,8 @@ fn id(text: &str) -> Result<u32, Complaint> {
     id.ok_or_else(|| format!("{text:?} is not an id, a number from 0 to 4294967294"))
 }
 
-const VOLUME_OPTIONS: [&str; 10] =
-    ["ro", "rw", "exec", "noexec", "private", "rprivate", "shared", "rshared", "slave", "rslave"];
+const VOLUME_OPTIONS: [&str; 11] =
+    ["ro", "rw", "exec", "noexec", "nocopy", "private", "rprivate", "shared", "rshared", "slave", "rslave"];
 const TMPFS_OPTIONS: [&str; 10] =
     ["ro", "rw", "exec", "noexec", "nosuid", "nodev", "size=", "mode=", "uid=", "gid="];
 
@@ -245,6 +298,21 @@ mod tests {
             recursive: Recursive::Yes,
         };
         MountRequest { source, ..empty_tmpfs(target.to_owned()) }
+    }
+
+    fn named(copy: CopyUp, exec: Option<Exec>) -> MountRequest {
+        let source = volume_of(VolumeName::Named("data".to_owned()), copy);
+        MountRequest { source, exec, ..empty_tmpfs("/b".to_owned()) }
+    }
+
+    #[test]
+    fn whose_volumes() {
+        assert_eq!(volumes_from("web"), Ok(("web".to_owned(), None)));
+        assert_eq!(volumes_from("web:ro"), Ok(("web".to_owned(), Some(RootAccess::ReadOnly))));
+        assert_eq!(volumes_from("web:rw"), Ok(("web".to_owned(), None)));
+        assert_eq!(volumes_from("web:z"), Err(r#""z" in "web:z" is neither ro nor rw"#.to_owned()));
+        assert_eq!(volumes_from(":ro"), Err(r#"":ro" names no container"#.to_owned()));
+        assert!(reason(" ").is_err());
     }
 
     #[test]
@@ -263,6 +331,15 @@ mod tests {
             ("/a:/b:noexec,rslave,ro", &no_exec),
             ("./a:/b", &bind("./a", "/b")),
             ("..:/b", &bind("..", "/b")),
+            (
+                "/b",
+                &MountRequest {
+                    source: volume_of(VolumeName::Anonymous(None), CopyUp::Yes),
+                    ..plain.clone()
+                },
+            ),
+            ("data:/b", &named(CopyUp::Yes, None)),
+            ("data:/b:nocopy,noexec", &named(CopyUp::No, Some(Exec::Refused))),
         ] {
             assert_eq!(volume(text).as_ref(), Ok(want), "{text}");
         }
@@ -271,11 +348,15 @@ mod tests {
     #[test]
     fn volumes_refused() {
         for (text, want) in [
-            ("", r#""" lacks its source: volumes are not supported yet, paths of the host are"#),
-            ("/b", r#""/b" lacks its source: volumes are not supported yet, paths of the host are"#),
+            ("", r#""" has an empty target"#),
+            ("b", r#"the target "b" in "b" is not an absolute path"#),
             (
-                "data:/b",
-                r#""data" in "data:/b" is not a path: it begins neither with / nor with ./, and volumes are not supported yet"#,
+                "data:/b:rslave",
+                r#""rslave" in "data:/b:rslave" is for paths of the host: a volume has no mounts below it"#,
+            ),
+            (
+                "/a:/b:nocopy",
+                r#""nocopy" in "/a:/b:nocopy" is for volumes: a path of the host is never filled"#,
             ),
             (":/b", r#"":/b" has an empty source"#),
             ("/a::ro", r#""/a::ro" has an empty target"#),
