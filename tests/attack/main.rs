@@ -25,3 +25,4 @@ mod streams;
 mod sysctls;
 mod tty;
 mod unpack;
+mod volumes;
