@@ -57,7 +57,11 @@ fn a_fill_takes_the_images_files_only() {
             std::fs::create_dir_all(&inside).unwrap();
             std::fs::write(inside.join("inside"), "x").unwrap();
         });
-        assert_eq!(sandbox.call(["run", "--rm", name, "sh", "-c", "ls -A /data"]).ok(), "inside", "{link}");
+        let volume = format!("{name}:/data");
+        let said = sandbox.call(["run", "--rm", "-v", &volume, name, "sh", "-c", "ls -A /data"]).ok();
+        assert_eq!(said, "inside", "{link}");
+        let data = sandbox.root().join("volumes").join(name).join("_data");
+        assert!(data.join("inside").exists() && !data.join("secret").exists(), "{link}");
     }
     canary.assert_untouched();
 }
