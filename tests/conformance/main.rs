@@ -11,6 +11,7 @@ mod container_files;
 mod digests;
 mod documents;
 mod drill_in_docker;
+mod filters;
 mod formats;
 mod hostile;
 mod making;

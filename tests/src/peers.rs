@@ -54,6 +54,11 @@ impl Docker {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// Runs a command of the client that may end with any code.
+    pub fn ends<W: AsRef<str>>(&self, words: impl IntoIterator<Item = W>) {
+        self.command(words).output().unwrap();
+    }
+
     /// A command of the client.
     pub fn command<W: AsRef<str>>(&self, words: impl IntoIterator<Item = W>) -> Command {
         let mut command = Command::new(DOCKER);

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 use engine::ImageSummary;
+use engine::filters::Filters;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -26,14 +27,22 @@ pub(crate) struct Flags {
     /// Digests too
     #[arg(long)]
     digests: bool,
+    /// Docker's way of saying that all are meant; they are listed in any case
+    #[arg(short, long)]
+    all: bool,
+    /// Only those with dangling=true|false, label=, label!=, reference=, before=, since= or until=; may be
+    /// given more than once
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    filter: Vec<String>,
     #[command(flatten)]
     listing: Listing,
 }
 
 pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     let what = "cannot list images";
-    let images = global.engine(what)?.images(flags.reference.as_deref());
-    let images = images.map_err(|error| Failure::of_engine(what, &error))?;
+    let told = |error| Failure::of_engine(what, &error);
+    let filters = Filters::parse(&flags.filter).map_err(told)?;
+    let images = global.engine(what)?.images_where(flags.reference.as_deref(), &filters).map_err(told)?;
     let now = SystemTime::now();
     let rows: Vec<Row> = images.iter().map(|image| row(image, flags, now)).collect();
     if flags.quiet {
@@ -126,6 +135,7 @@ const UNKNOWN: &str = "N/A";
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use super::*;
@@ -136,6 +146,8 @@ mod tests {
             reference: None,
             quiet: false,
             digests: false,
+            all: false,
+            filter: Vec::new(),
             listing: Listing { format: Format::Table, no_trunc },
         }
     }
@@ -148,6 +160,7 @@ mod tests {
             id: format!("sha256:{}", "ab".repeat(32)),
             created: Some(SystemTime::UNIX_EPOCH),
             size: 4_261_550,
+            labels: BTreeMap::new(),
         }
     }
 

@@ -70,6 +70,14 @@ impl Listing {
         if self.no_trunc { text.to_owned() } else { crate::human::shortened(text, width) }
     }
 
+    /// Whether the template mentions `field`, which is not found out otherwise.
+    pub(crate) fn asks_for(&self, field: &str) -> bool {
+        match &self.format {
+            Format::Lines(template) | Format::Columns(template) => template.contains(field),
+            Format::Table | Format::Json => false,
+        }
+    }
+
     /// Prints `rows` in the form that was asked for; `table` makes the default one of them.
     pub(crate) fn print<R: Row>(
         &self,

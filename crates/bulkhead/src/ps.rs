@@ -4,10 +4,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use engine::filters::{Filters, Shown, network};
 use engine::records::{Record, State};
+use engine::request::MountSource;
+use engine::volumes;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::flags::Complaint;
 use crate::global::Global;
 use crate::listing::Listing;
 use crate::table::Table;
@@ -20,6 +24,19 @@ pub(crate) struct Flags {
     /// Those that have ended too
     #[arg(short, long)]
     all: bool,
+    /// The newest so many, whether they run or not
+    #[arg(short = 'n', long, value_name = "COUNT", value_parser = count)]
+    last: Option<usize>,
+    /// The newest, whether it runs or not
+    #[arg(short, long)]
+    latest: bool,
+    /// How much they wrote, and with their image
+    #[arg(short, long)]
+    size: bool,
+    /// Only those with id=, name=, label=, status=, exited=, ancestor=, before=, since=, volume= or network=;
+    /// may be given more than once
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    filter: Vec<String>,
     /// Only ids
     #[arg(short, long)]
     quiet: bool,
@@ -29,11 +46,22 @@ pub(crate) struct Flags {
 
 pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     let what = "cannot list containers";
-    let containers = global.engine(what)?.containers();
-    let containers = containers.map_err(|error| Failure::of_engine(what, &error))?;
-    let shown = containers.iter().filter(|container| flags.all || container.state == State::Running);
+    let told = |error| Failure::of_engine(what, &error);
+    let filters = Filters::parse(&flags.filter).map_err(told)?;
+    let engine = global.engine(what)?;
+    let newest = flags.last.or(flags.latest.then_some(1));
+    let shown = if flags.all || newest.is_some() { Shown::All } else { Shown::Running };
+    let mut containers = engine.containers_where(&filters, shown).map_err(told)?;
+    containers.truncate(newest.unwrap_or(usize::MAX));
     let now = SystemTime::now();
-    let rows: Vec<Row> = shown.map(|container| row(container, &flags.listing, now)).collect();
+    let mut rows: Vec<Row> = containers.iter().map(|container| row(container, &flags.listing, now)).collect();
+    if flags.size || flags.listing.asks_for(".Size") {
+        for (row, container) in rows.iter_mut().zip(&containers) {
+            let (written, image) = engine.container_size(container).map_err(told)?;
+            row.size =
+                format!("{} (virtual {})", human::size(written), human::size(written.saturating_add(image)));
+        }
+    }
     if flags.quiet {
         return output::print(
             &rows
@@ -48,7 +76,8 @@ pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
                 .collect::<String>(),
         );
     }
-    flags.listing.print(rows, table)
+    let size = if flags.size { Sizes::Shown } else { Sizes::Hidden };
+    flags.listing.print(rows, |rows| table(rows, size))
 }
 
 /// Docker's keys; `Lowered`, what took walls down, in the words that asked for it; and `Absent`, the
@@ -118,10 +147,10 @@ fn row(container: &Record, listing: &Listing, now: SystemTime) -> Row {
         image: container.image_name.clone(),
         label_list: details.labels.clone(),
         labels: labels.join(","),
-        local_volumes: "0".to_owned(),
-        networks: if lowered.iter().any(|words| words == "--network host") { "host" } else { "none" },
+        local_volumes: details.mounts.iter().filter_map(volumes::volume).count().to_string(),
+        networks: network(container),
         lowered,
-        mounts: String::new(),
+        mounts: mounts(container, listing),
         names: container.name.clone(),
         ports: "",
         running_for: human::ago(created, now),
@@ -129,6 +158,15 @@ fn row(container: &Record, listing: &Listing, now: SystemTime) -> Row {
         state: container.state.word(),
         status: status(container, created, now),
     }
+}
+
+/// Names of volumes and paths of the host.
+fn mounts(container: &Record, listing: &Listing) -> String {
+    let shown = container.details.mounts.iter().filter_map(|mount| match &mount.source {
+        MountSource::Bind { source, .. } => Some(source.display().to_string()),
+        _ => volumes::volume(mount).map(str::to_owned),
+    });
+    shown.map(|text| listing.text(&text, MOUNT_WIDTH)).collect::<Vec<_>>().join(",")
 }
 
 /// Docker's words.
@@ -142,13 +180,32 @@ pub(crate) fn status(container: &Record, created: SystemTime, now: SystemTime) -
     }
 }
 
-fn table(rows: Vec<Row>) -> Table {
-    let mut table = Table::new(["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "WALLS", "NAMES"]);
+/// Whether there is a column for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sizes {
+    Hidden,
+    Shown,
+}
+
+fn table(rows: Vec<Row>, sizes: Sizes) -> Table {
+    let headings = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "WALLS", "NAMES"];
+    let mut table = match sizes {
+        Sizes::Hidden => Table::new(headings),
+        Sizes::Shown => {
+            let [id, image, command, created, status, walls, names] = headings;
+            Table::new([id, image, command, created, status, walls, names, "SIZE"])
+        }
+    };
     for row in rows {
         let walls = walls(&row);
-        table.row([row.id, row.image, row.command, row.running_for, row.status, walls, row.names]);
+        let cells = [row.id, row.image, row.command, row.running_for, row.status, walls, row.names];
+        table.row(cells.into_iter().chain((sizes == Sizes::Shown).then_some(row.size)));
     }
     table
+}
+
+fn count(text: &str) -> Result<usize, Complaint> {
+    text.parse().map_err(|_| format!("{text:?} is not a whole number from 0 up"))
 }
 
 fn walls(row: &Row) -> String {
@@ -159,6 +216,7 @@ fn walls(row: &Row) -> String {
 }
 
 const COMMAND_WIDTH: usize = 18;
+const MOUNT_WIDTH: usize = 15;
 
 #[cfg(test)]
 mod tests {
@@ -199,6 +257,6 @@ mod tests {
 CONTAINER ID   IMAGE       COMMAND                CREATED              STATUS         WALLS                 NAMES
 abababababab   debian:12   \"sh -c 'sleep 1000…\"   About a minute ago   Exited (137)   1 lowered, 1 absent   web
 ";
-        assert_eq!(table(rows).render(), want);
+        assert_eq!(table(rows, Sizes::Hidden).render(), want);
     }
 }

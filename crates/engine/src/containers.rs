@@ -2,10 +2,12 @@
 //! Listing and removing containers, and reading the walls of one that runs.
 
 use runtime::cgroup::Cgroup;
+use runtime::rootfs::UPPER;
 use runtime::walls::{self, Known, WallReport};
 
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::records::{self, Record, Records, State};
+use crate::weigh::weigh;
 use crate::{Engine, Settings, directory, prepare};
 
 /// Volumes that were made for one container.
@@ -21,6 +23,15 @@ impl Engine {
     /// All containers, newest first.
     pub fn containers(&self) -> Result<Vec<Record>> {
         self.records.all()
+    }
+
+    /// Bytes of the files that the container changed or added, and of those of its image. Of an image that is
+    /// gone none.
+    pub fn container_size(&self, record: &Record) -> Result<(u64, u64)> {
+        let upper = directory::path(self.records.containers(), &record.id).join(UPPER);
+        let written = weigh(&upper).told("count what the container wrote")?;
+        let image = self.store.image(&record.image)?.map_or(0, |image| image.size);
+        Ok((written, image))
     }
 
     /// The container called `name`, or whose id begins so.

@@ -2,9 +2,16 @@
 //! `--filter KEY=VALUE` of the listings, by Docker's rules: of several values of a key one has to fit, of
 //! several keys all.
 
+mod containers;
+mod glob;
+mod images;
+mod time;
+
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
+
+pub use containers::{Shown, network};
 
 /// What was asked for, in the order given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +23,7 @@ impl Filters {
     /// # Errors
     /// One without an equals sign, in Docker's words.
     pub fn parse<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self> {
+        // A mark before the sign belongs to the key: `label!=x` is what `label!` wants.
         let pair = |text: T| match text.as_ref().split_once('=') {
             Some((key, value)) => Ok((key.trim().to_lowercase(), value.trim().to_owned())),
             None => Err(Error::Filter {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Images, in the words of the front doors.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -45,6 +46,8 @@ pub struct ImageSummary {
     pub created: Option<SystemTime>,
     /// Bytes of its files.
     pub size: u64,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// One step of how an image came to be.
@@ -131,6 +134,7 @@ impl Engine {
                 id: image.id.to_string(),
                 created: image.created.map_or_else(|| when(image.added), when),
                 size: image.size,
+                labels: image.config.config.labels.clone(),
             };
             lines.extend(
                 names.iter().map(|name| line(Some(name.familiar_name()), name.tag().map(str::to_owned))),

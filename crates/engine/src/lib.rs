@@ -40,6 +40,7 @@ mod standing;
 mod told;
 pub mod unpacker;
 pub mod volumes;
+mod weigh;
 
 use std::path::{Path, PathBuf};
 

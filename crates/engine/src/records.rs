@@ -78,6 +78,8 @@ pub struct Details {
     pub lowered: Vec<(String, String)>,
     /// Walls that this host cannot put up: which, and why.
     pub absent: Vec<(String, String)>,
+    /// Of the second in which it was created, so that those of one second have an order.
+    pub nanoseconds: u32,
     /// What is mounted besides what every container has.
     pub mounts: Vec<MountRequest>,
     /// The bounds that its cgroup was given.
@@ -199,7 +201,8 @@ impl Records {
         for id in self.ids()? {
             records.extend(self.read(&id)?);
         }
-        records.sort_by(|one, other| other.created.cmp(&one.created).then_with(|| one.id.cmp(&other.id)));
+        let age = |record: &Record| (record.created, record.details.nanoseconds);
+        records.sort_by(|one, other| age(other).cmp(&age(one)).then_with(|| one.id.cmp(&other.id)));
         Ok(records)
     }
 

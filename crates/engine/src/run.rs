@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use kernel::rustix::time::{ClockId, clock_gettime};
 use runtime::clock::Clock;
 use runtime::launch;
 use runtime::walls::Bounds;
@@ -82,12 +83,13 @@ impl Engine {
             Some(name) => checked_name(name)?,
             None => name::made_up()?,
         };
+        let now = clock_gettime(ClockId::Realtime);
         let mut record = Record {
             id: id.clone(),
             name,
             slot: 0,
             state: State::Created,
-            created: now(),
+            created: now.tv_sec,
             pid: None,
             born: None,
             exit_code: None,
@@ -96,7 +98,10 @@ impl Engine {
             command: prepare::command(request, &image.config.config)?.join(" "),
             cgroups: self.hierarchy.places(&id),
             removed_afterwards: request.afterwards == Afterwards::Remove,
-            details: self.details(request, admitted, dangers)?,
+            details: Details {
+                nanoseconds: now.tv_nsec.try_into().unwrap_or(0),
+                ..self.details(request, admitted, dangers)?
+            },
         };
         let home = self.register(&mut record, request)?;
         let berth = Berth { record, home };
@@ -135,6 +140,7 @@ impl Engine {
         let resources = prepare::resources(request, &self.hierarchy)?;
         let bounds = Bounds { memory: resources.memory_max, pids: resources.pids_max };
         Ok(Details {
+            nanoseconds: 0,
             labels: labels(request, admitted.image()),
             lowered: lowered::walls(request)
                 .into_iter()
@@ -206,7 +212,7 @@ const NAMES_TRIED: u32 = 100;
 
 /// Seconds since 1970.
 pub(crate) fn now() -> i64 {
-    kernel::rustix::time::clock_gettime(kernel::rustix::time::ClockId::Realtime).tv_sec
+    clock_gettime(ClockId::Realtime).tv_sec
 }
 
 fn checked_name(name: &str) -> Result<String> {

@@ -144,10 +144,12 @@ fn copy(source: &Root, data: &Root) -> Result<()> {
     let packed = pack::pack(source.as_fd(), Path::new("."), b"", options, &mut |entry, bytes| {
         receiver.take(entry, bytes)
     });
-    packed.and_then(|()| receiver.finish()).map_err(|error| Error::Invalid {
-        what: "not everything was copied".into(),
-        reason: error.to_string(),
-    })?;
+    let incomplete = |reason: String| Error::Invalid { what: "not everything was copied".into(), reason };
+    let without_acl = packed.map_err(|error| incomplete(error.to_string()))?;
+    if let Some(name) = without_acl.first() {
+        return Err(incomplete(format!("the access control list of {}", name.escape_ascii())));
+    }
+    receiver.finish().map_err(|error| incomplete(error.to_string()))?;
     let step = "give the volume the owner and mode of the image's directory";
     let stat = fstat(source).told(step)?;
     let top = listing(data)?;

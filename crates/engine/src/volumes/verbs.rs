@@ -2,13 +2,12 @@
 //! `volume create`, `ls`, `rm`, `prune`.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 use super::{ANONYMOUS, Volume, users_of};
 use crate::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::filters::Filters;
+use crate::weigh::weigh;
 
 /// A volume to be made.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +32,7 @@ pub enum Whose {
 pub struct Pruned {
     /// Names of volumes that are gone.
     pub volumes: Vec<String>,
-    /// Bytes on disk of their files.
+    /// Bytes of their files.
     pub bytes: u64,
 }
 
@@ -126,7 +125,7 @@ impl Engine {
                     && filters.without_labels("label!", &volume.labels)
                     && users_of(&records, &volume.name).is_empty();
                 if chosen {
-                    pruned.bytes += bytes(&volume.data);
+                    pruned.bytes += weigh(&volume.data).told("count what the volume has")?;
                     gone.extend(self.volumes.take_away(&volume.name, &turn)?);
                     pruned.volumes.push(volume.name);
                 }
@@ -135,16 +134,6 @@ impl Engine {
         gone.iter().try_for_each(|name| self.volumes.remove_tree(name))?;
         Ok(pruned)
     }
-}
-
-/// Bytes on disk, as far as they can be counted: it is for a person only.
-fn bytes(path: &Path) -> u64 {
-    let own = std::fs::symlink_metadata(path).map_or(0, |found| found.blocks() * 512);
-    let below = match std::fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => std::fs::read_dir(path).into_iter().flatten().flatten(),
-        _ => return own,
-    };
-    own + below.map(|entry| bytes(&entry.path())).sum::<u64>()
 }
 
 /// The one there is; Docker's scope has the same name.
