@@ -8,6 +8,7 @@ mod bombs;
 mod choosing;
 mod commits;
 mod container_files;
+mod copies;
 mod digests;
 mod documents;
 mod drill_in_docker;

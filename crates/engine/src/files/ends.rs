@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use kernel::root::Links;
 use kernel::rustix::fs::{FileType, Mode, OFlags, fstat, readlinkat};
@@ -58,7 +58,7 @@ pub(super) fn source(root: &Root, path: &Path, links: SourceLinks) -> io::Result
         return file(root, &asked.path, name.as_bytes().to_vec(), links);
     }
     let place = asked.path;
-    let base = place.file_name().map_or_else(Vec::new, |name| name.as_bytes().to_vec());
+    let base = called(&place);
     // The root itself has no name that a copy could have.
     let shape =
         if asked.end == End::Contents || base.is_empty() { Shape::Contents } else { Shape::Directory };
@@ -94,6 +94,8 @@ pub(super) fn destination(root: &Root, path: &Path, source: &Source) -> io::Resu
         Ok(_) if source.shape != Shape::File => Err(refused("cannot copy a directory to a file")),
         Ok(_) if asked.end != End::Name => Err(refused("it is not a directory")),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        // What is in a directory that is not there.
+        Err(error) if asked.end == End::Contents => Err(error),
         Err(_) if asked.end != End::Name && source.shape == Shape::File => {
             Err(refused("the destination directory must exist"))
         }
@@ -105,6 +107,19 @@ pub(super) fn destination(root: &Root, path: &Path, source: &Source) -> io::Resu
             Ok(Destination { directory: parent, top })
         }
     }
+}
+
+/// The name that a copy of `path` has: by its letters, as with Docker, so `a/b/..` is called `a`.
+fn called(path: &Path) -> Vec<u8> {
+    let mut names: Vec<&std::ffi::OsStr> = Vec::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => names.push(name),
+            Component::ParentDir => drop(names.pop()),
+            _ => {}
+        }
+    }
+    names.last().map_or_else(Vec::new, |name| name.as_bytes().to_vec())
 }
 
 /// A directory that exists.
