@@ -2,7 +2,7 @@
 //! `cp` beside Docker's: the same commands on the same trees give the same trees and the same exit codes.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

@@ -131,12 +131,7 @@ impl Drop for Thawer {
 fn wait_and_thaw(sign: &OwnedFd, file: &OwnedFd) -> i32 {
     let apart = setsid();
     let mut byte = [0u8; 1];
-    loop {
-        match rustix::io::read(sign, &mut byte) {
-            Err(Errno::INTR) => {}
-            _ => break,
-        }
-    }
+    while let Err(Errno::INTR) = rustix::io::read(sign, &mut byte) {}
     let thawed = rustix::io::write(file, b"0");
     i32::from(apart.is_err() || thawed.is_err())
 }
