@@ -273,7 +273,8 @@ mod tests {
         for (before, after) in [("a\nb\nhalf", "a\nb\n"), ("half", ""), ("a\n", "a\n"), ("", "")] {
             std::fs::write(&path, before).unwrap();
             let rotation = Rotation { size: None, files: 1, compression: Compression::None };
-            drop(Rotating::open(path.clone(), rotation, whole_lines).unwrap());
+            let opened = Rotating::open(path.clone(), rotation, whole_lines).unwrap();
+            drop(opened);
             assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
         }
     }

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use logs::{Report, Stream, Writer};
@@ -21,10 +22,11 @@ use crate::{at, driver, who};
 fn messages_are_counted_whatever_their_format() {
     let place = certificates(&["server"]);
     for format in ["rfc5424", "rfc3164", ""] {
-        let (port, serving) = serve(place.path(), Asks::Nobody);
+        let (port, go, serving) = serve(place.path(), Asks::Nobody);
         let mut log = open(place.path(), "server", port, &[("syslog-format", format)]).unwrap();
         log.write(Stream::Stdout, b"one\ntwo\n", at(0)).unwrap();
         assert_eq!(log.close(), Report::default());
+        go.send(()).unwrap();
         // `close_notify` ends it; without that the server would have an error here.
         let messages = counted(&serving.join().unwrap().unwrap());
         assert_eq!(messages.len(), 2, "{format}");
@@ -35,9 +37,10 @@ fn messages_are_counted_whatever_their_format() {
 #[test]
 fn a_server_that_nobody_signed_gets_nothing() {
     let place = certificates(&["server", "other"]);
-    let (port, serving) = serve(place.path(), Asks::Nobody);
+    let (port, go, serving) = serve(place.path(), Asks::Nobody);
     let error = open(place.path(), "other", port, &[]).unwrap_err();
     assert!(error.contains("cannot send logs") && error.contains("invalid peer certificate"), "{error}");
+    drop(go);
     assert!(serving.join().unwrap().is_err());
 }
 
@@ -46,11 +49,12 @@ fn our_certificate_is_shown() {
     let place = certificates(&["server", "client"]);
     let file = |name: &str| place.path().join(name).display().to_string();
     let (certificate, key) = (file("client.pem"), file("client.key"));
-    let (port, serving) = serve(place.path(), Asks::Client);
+    let (port, go, serving) = serve(place.path(), Asks::Client);
     let ours = [("syslog-tls-cert", &*certificate), ("syslog-tls-key", &*key)];
     let mut log = open(place.path(), "server", port, &ours).unwrap();
     log.write(Stream::Stdout, b"one\n", at(0)).unwrap();
     assert_eq!(log.close(), Report::default());
+    go.send(()).unwrap();
     assert_eq!(counted(&serving.join().unwrap().unwrap()).len(), 1);
 }
 
@@ -70,7 +74,7 @@ enum Asks {
 }
 
 /// Takes one connection and all it says until `close_notify`.
-fn serve(place: &Path, asks: Asks) -> (u16, JoinHandle<std::io::Result<Vec<u8>>>) {
+fn serve(place: &Path, asks: Asks) -> (u16, Sender<()>, JoinHandle<std::io::Result<Vec<u8>>>) {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let chain = vec![CertificateDer::from_pem_file(place.join("server.pem")).unwrap()];
     let key = PrivateKeyDer::from_pem_file(place.join("server.key")).unwrap();
@@ -89,14 +93,20 @@ fn serve(place: &Path, asks: Asks) -> (u16, JoinHandle<std::io::Result<Vec<u8>>>
     let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
+    let (go, gone) = channel();
     let serving = std::thread::spawn(move || {
-        let (socket, _) = listener.accept()?;
-        let server = ServerConnection::new(config).map_err(std::io::Error::other)?;
+        let (mut socket, _) = listener.accept()?;
+        let mut server = ServerConnection::new(config).map_err(std::io::Error::other)?;
+        while server.is_handshaking() {
+            server.complete_io(&mut socket)?;
+        }
+        // Read only once the client has gone: what it left behind has to be there still.
+        gone.recv().map_err(std::io::Error::other)?;
         let mut all = Vec::new();
         rustls::StreamOwned::new(server, socket).read_to_end(&mut all)?;
         Ok(all)
     });
-    (port, serving)
+    (port, go, serving)
 }
 
 /// `NAME.pem`, each signed by itself, and `NAME.key`.
