@@ -357,3 +357,16 @@ fn a_privileged_container_has_the_hosts_devices() {
         "/dev/pts/0\n0\nptmx"
     );
 }
+
+#[test]
+fn what_a_container_wrote_is_counted() {
+    let sandbox = Sandbox::minimal();
+    let script = "echo hello > /x; ln /x /y; ln -s /x /z; mkdir /d; echo more > /d/w";
+    sandbox.call(["run", "--name", "writer", "minimal", "sh", "-c", script]).ok();
+    let said = sandbox.call(["ps", "-a", "--format", "{{.Size}}"]).ok();
+    assert!(said.starts_with("11B (virtual "), "{said}");
+    let table = sandbox.call(["ps", "-l", "--size"]).ok();
+    assert!(table.lines().next().unwrap().ends_with("SIZE") && table.contains("11B (virtual "), "{table}");
+    assert_eq!(sandbox.call(["ps", "-n", "0", "-q"]).ok(), "");
+    sandbox.call(["rm", "writer"]).ok();
+}

@@ -279,6 +279,16 @@ fn paths_that_give_power_over_the_host_need_a_reason() {
     let document: Value = serde_json::from_str(&sandbox.call(["inspect", "brave"]).ok()).unwrap();
     let want = serde_json::json!([["mounts", "--danger-bind \"nightly backup\" (/)"]]);
     assert_eq!(document[0]["details"]["lowered"], want);
+    let words = ["run", "--rm", "--name", "seen", "-v", "/:/m:ro", "--danger-bind", "to see it", "minimal"];
+    let mut monitor = sandbox.call([&words[..], &["sh", "-c", "echo ready; sleep 300"]].concat()).spawn();
+    monitor.read_until("ready");
+    let told: Value =
+        serde_json::from_str(&sandbox.call(["walls", "--format", "json", "seen"]).ok()).unwrap();
+    let mounts = told["walls"].as_array().unwrap().iter().find(|wall| wall["name"] == "mounts").unwrap();
+    assert_eq!(mounts["state"], "lowered", "{mounts}");
+    assert_eq!(mounts["weakened_by"], serde_json::json!(["--danger-bind \"to see it\" (/)"]));
+    drop(monitor);
+    sandbox.call(["ps"]).ok();
     // It says nothing where there is no danger.
     sandbox.call(["run", "--name", "calm", "--danger-bind", "no need", "minimal", "true"]).ok();
     let document: Value = serde_json::from_str(&sandbox.call(["inspect", "calm"]).ok()).unwrap();
