@@ -18,9 +18,9 @@ use crate::flags::switch;
 use crate::global::Global;
 use crate::palette::{self, Palette, When};
 use crate::{
-    commit, completions, container, copy, cp, diff, drill, export, groups, history, image, images, import,
-    inspect, load, login, logout, man, manifest, output, ps, pull, push, registry, rm, rmi, run, save,
-    system, tag, usage, volume, walls,
+    attach, commit, completions, container, copy, cp, create, diff, drill, exec, export, groups, history,
+    image, images, import, inspect, kill, load, login, logout, logs, man, manifest, output, ps, pull, push,
+    registry, rm, rmi, run, save, start, stop, system, tag, usage, volume, wait, walls,
 };
 
 /// Run containers behind walls that stand unless you take them down
@@ -60,6 +60,14 @@ enum Verb {
     Copy(copy::Flags),
     Manifest(manifest::Flags),
     Registry(registry::Flags),
+    Create(Box<create::Flags>),
+    Start(start::Flags),
+    Stop(stop::Flags),
+    Kill(kill::Flags),
+    Wait(wait::Flags),
+    Exec(exec::Flags),
+    Attach(attach::Flags),
+    Logs(logs::Flags),
     Ps(ps::Flags),
     Rm(rm::Flags),
     Diff(diff::Flags),
@@ -83,6 +91,14 @@ impl CommandLine {
         let global = &self.global;
         match self.verb {
             Verb::Run(flags) => return run::call(*flags, global),
+            Verb::Create(flags) => return create::call(*flags, global),
+            Verb::Start(flags) => return start::call(&flags, global),
+            Verb::Exec(flags) => return exec::call(flags, global),
+            Verb::Attach(flags) => return attach::call(&flags, global),
+            Verb::Stop(flags) => stop::call(&flags, global),
+            Verb::Kill(flags) => kill::call(&flags, global),
+            Verb::Wait(flags) => wait::call(&flags, global),
+            Verb::Logs(flags) => logs::call(&flags, global),
             Verb::Pull(flags) => pull::call(&flags, global),
             Verb::Push(flags) => push::call(&flags, global),
             Verb::Load(flags) => load::call(&flags, global),
@@ -322,18 +338,8 @@ mod tests {
 
     #[test]
     fn no_flag_of_a_later_version_is_taken() {
-        let later = [
-            "-d",
-            "--detach",
-            "-p",
-            "--publish",
-            "--restart",
-            "--health-cmd",
-            "--dns",
-            "--link",
-            "--gpus",
-            "--runtime",
-        ];
+        let later =
+            ["-p", "--publish", "--restart", "--health-cmd", "--dns", "--link", "--gpus", "--runtime"];
         for flag in later {
             let failure = asked(&["bulkhead", "run", flag, "img"]).unwrap_err();
             let (words, code) = crate::failure::tests::told(&failure);

@@ -3,6 +3,7 @@
 //! anything else happens: no flags are parsed, nothing is opened.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::failure::Failure;
@@ -15,6 +16,8 @@ pub(crate) enum Entry {
     Probes,
     /// `bulkhead unpack-layer OPTIONS`: the process that unpacks one layer.
     Unpack(String),
+    /// `bulkhead attend ROOT ID`: the monitor of one container.
+    Attend(PathBuf, String),
 }
 
 /// Which entry `args` (the program's name first) is a call of, if any.
@@ -23,6 +26,9 @@ pub(crate) fn called(args: &[OsString]) -> Option<Entry> {
         [_, verb, mode, ..] if verb == "drill" && mode == "--inside" => Some(Entry::Probes),
         [_, verb, options] if verb == engine::unpacker::ENTRY => {
             Some(Entry::Unpack(options.to_string_lossy().into_owned()))
+        }
+        [_, verb, root, id] if verb == engine::start::ENTRY => {
+            Some(Entry::Attend(root.into(), id.to_string_lossy().into_owned()))
         }
         _ => None,
     }
@@ -38,6 +44,10 @@ impl Entry {
             }
             Self::Unpack(options) => {
                 let status = engine::unpacker::serve(&options);
+                Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))
+            }
+            Self::Attend(root, id) => {
+                let status = engine::start::attend(&root, &id);
                 Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))
             }
         }

@@ -74,6 +74,12 @@ pub(crate) fn timestamp(moment: SystemTime) -> String {
     format!("{date}T{time}Z")
 }
 
+/// The same with nanoseconds, as logs have it.
+pub(crate) fn precise(moment: SystemTime) -> String {
+    let nanoseconds = moment.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
+    format!("{}.{nanoseconds:09}Z", timestamp(moment).trim_end_matches('Z'))
+}
+
 /// At most `width` characters, the last of them `…` when something is cut off.
 pub(crate) fn shortened(text: &str, width: usize) -> String {
     if text.chars().count() <= width {

@@ -7,16 +7,19 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod attach;
 mod cli;
 mod commit;
 mod completions;
 mod container;
 mod copy;
 mod cp;
+mod create;
 mod diff;
 mod documents;
 mod drill;
 mod entry;
+mod exec;
 mod export;
 mod failure;
 mod flags;
@@ -28,10 +31,12 @@ mod image;
 mod images;
 mod import;
 mod inspect;
+mod kill;
 mod listing;
 mod load;
 mod login;
 mod logout;
+mod logs;
 mod man;
 mod manifest;
 mod output;
@@ -45,11 +50,14 @@ mod rm;
 mod rmi;
 mod run;
 mod save;
+mod start;
+mod stop;
 mod system;
 mod table;
 mod tag;
 mod usage;
 mod volume;
+mod wait;
 mod walls;
 
 use std::ffi::OsString;

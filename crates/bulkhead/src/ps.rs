@@ -171,11 +171,19 @@ fn mounts(container: &Record, listing: &Listing) -> String {
 
 /// Docker's words.
 pub(crate) fn status(container: &Record, created: SystemTime, now: SystemTime) -> String {
+    let since = |moment: Option<i64>| {
+        let moment = moment
+            .map_or(created, |seconds| UNIX_EPOCH + Duration::from_secs(seconds.try_into().unwrap_or(0)));
+        now.duration_since(moment).unwrap_or_default()
+    };
     match (container.state, container.exit_code) {
-        (State::Created, _) => "Created".to_owned(),
-        // A container starts as soon as it is created.
-        (State::Running, _) => format!("Up {}", human::span(now.duration_since(created).unwrap_or_default())),
-        (State::Exited, Some(code)) => format!("Exited ({code})"),
+        (State::Reserved | State::Created | State::Starting, _) => "Created".to_owned(),
+        (State::Running, _) => format!("Up {}", human::span(since(container.started))),
+        (State::Paused, _) => format!("Up {} (Paused)", human::span(since(container.started))),
+        (State::Restarting, code) => {
+            format!("Restarting ({}) {} ago", code.unwrap_or(0), human::span(since(container.ended)))
+        }
+        (State::Exited, Some(code)) => format!("Exited ({code}) {} ago", human::span(since(container.ended))),
         (State::Exited, None) => "Exited (killed with its monitor)".to_owned(),
     }
 }
@@ -236,6 +244,10 @@ mod tests {
             pid: None,
             born: None,
             exit_code: Some(137),
+            started: Some(0),
+            ended: Some(40),
+            complaint: None,
+            restarts: 0,
             image: "cd".repeat(32),
             image_name: "debian:12".to_owned(),
             command: "sh -c 'sleep 1000000'".to_owned(),
@@ -251,11 +263,11 @@ mod tests {
         let listing = Listing { format: Format::Table, no_trunc: false };
         let rows = vec![row(&container, &listing, UNIX_EPOCH + Duration::from_secs(100))];
         let line = serde_json::to_string(&rows[0]).unwrap();
-        let want = r#"{"Absent":["cgroup"],"Command":"\"sh -c 'sleep 1000…\"","CreatedAt":"1970-01-01 00:00:00 +0000 UTC","ID":"abababababab","Image":"debian:12","Labels":"a=b","LocalVolumes":"0","Lowered":["--pid host"],"Mounts":"","Names":"web","Networks":"none","Ports":"","RunningFor":"About a minute ago","Size":"0B","State":"exited","Status":"Exited (137)"}"#;
+        let want = r#"{"Absent":["cgroup"],"Command":"\"sh -c 'sleep 1000…\"","CreatedAt":"1970-01-01 00:00:00 +0000 UTC","ID":"abababababab","Image":"debian:12","Labels":"a=b","LocalVolumes":"0","Lowered":["--pid host"],"Mounts":"","Names":"web","Networks":"none","Ports":"","RunningFor":"About a minute ago","Size":"0B","State":"exited","Status":"Exited (137) About a minute ago"}"#;
         assert_eq!(line, want);
         let want = "\
-CONTAINER ID   IMAGE       COMMAND                CREATED              STATUS         WALLS                 NAMES
-abababababab   debian:12   \"sh -c 'sleep 1000…\"   About a minute ago   Exited (137)   1 lowered, 1 absent   web
+CONTAINER ID   IMAGE       COMMAND                CREATED              STATUS                            WALLS                 NAMES
+abababababab   debian:12   \"sh -c 'sleep 1000…\"   About a minute ago   Exited (137) About a minute ago   1 lowered, 1 absent   web
 ";
         assert_eq!(table(rows, Sizes::Hidden).render(), want);
     }

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use engine::request::{RunRequest, Stdin, Terminal};
-use engine::{Clock, Streams};
+use engine::{Clock, Engine, Streams};
 
 use crate::failure::Failure;
 use crate::flags::env::Lookup;
@@ -36,12 +36,23 @@ use crate::output;
                   bulkhead run --rm -m 64m --cpus 1 --pids-limit 20 debian:12 sh -c 'nproc'"
 )]
 pub(crate) struct Flags {
-    /// The image; what stands behind it replaces the image's own program and arguments
-    #[arg(required = true, trailing_var_arg = true, value_name = "IMAGE")]
-    words: Vec<String>,
     /// Say afterwards on standard error where the time went
     #[arg(long)]
     timing: bool,
+    /// Leave the container running and print its id
+    #[arg(short, long)]
+    detach: bool,
+    #[command(flatten)]
+    container: Container,
+}
+
+/// What `run` and `create` have in common.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct Container {
+    /// The image; what stands behind it replaces the image's own program and arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "IMAGE")]
+    words: Vec<String>,
     #[command(flatten)]
     container: container::Flags,
     #[command(flatten)]
@@ -67,19 +78,16 @@ pub(crate) struct Surroundings<'a> {
 /// Runs, and ends as the program ended.
 pub(crate) fn call(flags: Flags, global: &Global) -> Result<ExitCode, Failure> {
     let mut clock = if flags.timing { Clock::on() } else { Clock::off() };
-    let here = std::env::current_dir();
-    let here =
-        here.map_err(|error| Failure::stopped("cannot tell the current directory", &error).code(OURS))?;
-    let fetch = flags.fetch.clone();
-    let request = flags.request(&Surroundings { here: &here, variable: &|name| std::env::var(name) })?;
+    let fetch = flags.container.fetch.clone();
+    let request = flags.container.here()?;
+    if flags.detach {
+        return detached(&request, &fetch, global);
+    }
     needs_a_terminal(&request, std::io::stdin().is_terminal())?;
     let what = format!("cannot run {}", request.image);
     let mut engine = global.engine(&what).map_err(|failure| failure.code(OURS))?;
     clock.stamp("engine opened");
-    let notices = engine.notices(&request);
-    for notice in notices.map_err(|error| Failure::of_engine(&what, &error).code(OURS))? {
-        output::warn(&format!("note: {}\n", output::visible(&notice)));
-    }
+    notices(&mut engine, &request, &what)?;
     let (input, output, errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let streams = Streams {
         input: (request.stdin == Stdin::Open).then(|| input.as_fd()),
@@ -97,7 +105,36 @@ pub(crate) fn call(flags: Flags, global: &Global) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(exit.code.to_le_bytes()[0]))
 }
 
-impl Flags {
+/// Makes the container and starts it; it goes on without us.
+fn detached(request: &RunRequest, fetch: &fetch::Flags, global: &Global) -> Result<ExitCode, Failure> {
+    let what = format!("cannot run {}", request.image);
+    let mut engine = global.engine(&what).map_err(|failure| failure.code(OURS))?;
+    notices(&mut engine, request, &what)?;
+    let made = fetch.around(&mut engine, &request.image, global.color, |engine| engine.create(request))?;
+    let begun = made.and_then(|record| engine.start(&record.id));
+    let record = begun.map_err(|error| Failure::of_engine(what, &error).code(error.exit_code()))?;
+    output::print(&format!("{}\n", record.id))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a person should know before a container like this starts here.
+pub(crate) fn notices(engine: &mut Engine, request: &RunRequest, what: &str) -> Result<(), Failure> {
+    let notices = engine.notices(request);
+    for notice in notices.map_err(|error| Failure::of_engine(what, &error).code(OURS))? {
+        output::warn(&format!("note: {}\n", output::visible(&notice)));
+    }
+    Ok(())
+}
+
+impl Container {
+    /// What the engine is asked for, by somebody who is where we are.
+    pub(crate) fn here(self) -> Result<RunRequest, Failure> {
+        let here = std::env::current_dir();
+        let here =
+            here.map_err(|error| Failure::stopped("cannot tell the current directory", &error).code(OURS))?;
+        self.request(&Surroundings { here: &here, variable: &|name| std::env::var(name) })
+    }
+
     /// What the engine is asked for.
     pub(crate) fn request(self, around: &Surroundings<'_>) -> Result<RunRequest, Failure> {
         let mut words = self.words.into_iter();
@@ -160,7 +197,7 @@ fn complaint(flag: &str, complaint: &str) -> Failure {
 }
 
 /// The exit code that tells our own failures from the program's.
-const OURS: u8 = 125;
+pub(crate) const OURS: u8 = 125;
 
 #[cfg(test)]
 mod tests;

@@ -130,8 +130,8 @@ fn containers(all: &[ContainerUse]) -> Share {
         let size = container.size.as_ref().copied().unwrap_or(0);
         share.size += size;
         match container.record.state {
-            State::Running => share.active += 1,
             State::Created | State::Exited => share.reclaimable += size,
+            _ => share.active += 1,
         }
     }
     share

@@ -76,6 +76,11 @@ impl Home {
         Ok(take(&lock)?.then_some(Self { path, lock }))
     }
 
+    /// Where it lies.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Waits until nothing of a launch is left that was cut off by the end of its monitor. False when
     /// it takes too long; then it is for a later command.
     fn launch_is_over(&self) -> Result<bool> {
@@ -114,6 +119,15 @@ pub(crate) fn is_attended(containers: &Path, id: &str) -> Result<bool> {
     match File::options().write(true).open(path(containers, id).join(LOCK)) {
         Ok(lock) => Ok(!take(&lock)?),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).told("open the container's lock"),
+    }
+}
+
+/// Waits until the monitor of the container `id` is gone, and its last word with it.
+pub(crate) fn wait_until_left(containers: &Path, id: &str) -> Result<()> {
+    match File::options().write(true).open(path(containers, id).join(LOCK)) {
+        Ok(lock) => fcntl_lock(&lock, FlockOperation::LockExclusive).told("wait for the container's monitor"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).told("open the container's lock"),
     }
 }
@@ -167,7 +181,7 @@ pub(crate) fn sweep(records: &Records, volumes: &Volumes, hierarchy: &Hierarchy)
         }
         match record {
             Some(record) if is_kept(&record) => {}
-            Some(record) if record.state == State::Running && !record.removed_afterwards => {
+            Some(record) if record.state != State::Reserved && !record.removed_afterwards => {
                 note_end(records, record)?;
             }
             Some(record) => {
@@ -182,13 +196,21 @@ pub(crate) fn sweep(records: &Records, volumes: &Volumes, hierarchy: &Hierarchy)
 }
 
 fn is_kept(record: &Record) -> bool {
-    record.state == State::Exited && !record.removed_afterwards
+    match record.state {
+        State::Created => true,
+        State::Exited => !record.removed_afterwards,
+        _ => false,
+    }
 }
 
 /// A full disk must not keep anybody from removing containers: what cannot be written down now is
 /// found again by the next command.
 fn note_end(records: &Records, mut record: Record) -> Result<()> {
-    match records.ended(&mut record, KILLED) {
+    let noted = match record.state {
+        State::Starting => records.not_started(&mut record),
+        _ => records.ended(&mut record, KILLED),
+    };
+    match noted {
         Err(Error::Step { source, .. })
             if matches!(source.errno, Errno::NOSPC | Errno::DQUOT | Errno::ROFS) =>
         {

@@ -63,6 +63,16 @@ pub enum Error {
         /// In words.
         state: &'static str,
     },
+    /// A container whose program did not start, as its monitor told it.
+    #[error("{why}")]
+    NotStarted {
+        /// In a sentence.
+        why: String,
+        /// Docker's exit code for it.
+        code: u8,
+        /// What helps.
+        hint: Option<String>,
+    },
     /// This host or user lacks what a default wall needs.
     #[error("this host lacks {what}: {reason}")]
     HostLacks {
@@ -85,6 +95,9 @@ pub enum Error {
     /// The image store.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// A container's log.
+    #[error(transparent)]
+    Log(#[from] logs::Error),
     /// The runtime.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
@@ -106,6 +119,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Runtime(error) => error.exit_code(),
+            Self::NotStarted { code, .. } => *code,
             _ => 125,
         }
     }
@@ -126,6 +140,7 @@ impl Error {
                 Some(format!("`bulkhead rm {name}` removes the other one, or choose another --name"))
             }
             Self::HostLacks { remedy, .. } => Some(remedy.clone()),
+            Self::NotStarted { hint, .. } => hint.clone(),
             Self::NoTagsRemoved { name, .. } => Some(format!(
                 "`bulkhead manifest inspect --verbose {name}` tells its digest; deleting that removes all its tags"
             )),
@@ -134,6 +149,17 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// An error with all that caused it, in one line.
+pub(crate) fn in_full(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 /// Names the step that a failed call belongs to.

@@ -8,6 +8,8 @@
 pub mod admit;
 mod apart;
 mod apparmor;
+mod attached;
+mod berth;
 mod containers;
 pub mod df;
 mod directory;
@@ -16,11 +18,11 @@ pub mod error;
 pub mod files;
 mod filter;
 pub mod filters;
-mod flow;
 mod hostpaths;
 mod images;
 mod limits;
 mod link;
+mod log;
 mod lowered;
 pub mod monitor;
 mod mountpoints;
@@ -37,6 +39,7 @@ mod save;
 pub mod secret;
 mod settings;
 mod standing;
+pub mod start;
 mod told;
 pub mod unpacker;
 pub mod volumes;
@@ -48,10 +51,13 @@ use runtime::cgroup::{Hierarchy, Placement};
 use store::Store;
 
 pub use self::drill::{DrillRequest, DrillStep, FACTS};
+pub use ::logs;
 pub use apart::apart;
+pub use attached::Left;
 pub use containers::AnonymousVolumes;
 pub use error::{Error, Result};
 pub use images::{Archive, Force, HistoryEntry, ImageSummary, Loaded, Removal};
+pub use log::Follow;
 pub use monitor::{Exit, Streams};
 pub use oci::Danger;
 pub use pull::{News, Pulled, name_elsewhere};
@@ -94,6 +100,13 @@ impl Engine {
     /// Must be called while the process has one thread: an ordinary user's process enters a user
     /// namespace here.
     pub fn open(settings: &Settings) -> Result<Self> {
+        let engine = Self::open_to_attend(settings)?;
+        directory::sweep(&engine.records, &engine.volumes, &engine.hierarchy)?;
+        Ok(engine)
+    }
+
+    /// The same for a monitor, which leaves the clearing to the command that starts it.
+    fn open_to_attend(settings: &Settings) -> Result<Self> {
         let standing = standing::take()?;
         let root = settings.root.clone();
         make_directory(&root, 0o700)?;
@@ -101,7 +114,6 @@ impl Engine {
         let hierarchy = Hierarchy::detect(placement(&standing)).map_err(runtime::Error::from)?;
         let records = Records::open(&root)?;
         let volumes = Volumes::at(&root);
-        directory::sweep(&records, &volumes, &hierarchy)?;
         let store = Store::open(&root, unpacking(&standing), Box::new(unpacker::Confined))?;
         let mountpoints = mountpoints::layer(&root)?;
         Ok(Self {

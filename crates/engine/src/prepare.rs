@@ -13,10 +13,13 @@ use runtime::spec::{
     Process, Rlimit, Root, Spec, Stdio, Wall,
 };
 
+mod beside;
 mod devices;
 mod mounts;
 mod names;
 mod sysctls;
+
+pub(crate) use beside::{beside, capabilities_beside};
 
 use crate::admit::Admitted;
 use crate::apparmor::{self, UNCONFINED};
@@ -192,27 +195,20 @@ fn environment(
     hostname: &str,
     terminal: bool,
 ) -> Vec<String> {
-    let mut variables: Vec<(String, String)> =
-        vec![("PATH".to_owned(), DEFAULT_PATH.to_owned()), ("HOSTNAME".to_owned(), hostname.to_owned())];
+    let mut variables = beside::Variables::default();
+    variables.set("PATH", Some(DEFAULT_PATH));
+    variables.set("HOSTNAME", Some(hostname));
     if terminal {
-        variables.push(("TERM".to_owned(), "xterm".to_owned()));
+        variables.set("TERM", Some("xterm"));
     }
-    let mut set = |name: &str, value: Option<&str>| {
-        variables.retain(|(known, _)| known != name || value.is_some());
-        match (variables.iter_mut().find(|(known, _)| known == name), value) {
-            (Some((_, old)), Some(value)) => *old = value.to_owned(),
-            (None, Some(value)) => variables.push((name.to_owned(), value.to_owned())),
-            (_, None) => {}
-        }
-    };
     for entry in &config.env {
         let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
-        set(name, Some(value));
+        variables.set(name, Some(value));
     }
     for (name, value) in &request.process.env {
-        set(name, value.as_deref());
+        variables.set(name, value.as_deref());
     }
-    variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+    variables.lines()
 }
 
 fn workdir(request: &RunRequest, config: &oci::config::Process) -> Result<PathBuf> {
@@ -221,6 +217,10 @@ fn workdir(request: &RunRequest, config: &oci::config::Process) -> Result<PathBu
         None if config.working_dir.is_empty() => "/",
         None => config.working_dir.as_str(),
     };
+    clean_workdir(path)
+}
+
+fn clean_workdir(path: &str) -> Result<PathBuf> {
     if !path.starts_with('/') {
         return Err(Error::Invalid {
             what: format!("the working directory '{path}' is invalid"),

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! containers/<id>/record.json   one container, replaced by rename
+//! containers/<id>/request.json  what it was asked for, to start it from again
 //! names/<name> -> <id>          a name belongs to whoever made the link (its text: link.rs)
 //! slots/<number> -> <id>        and so does a range of ids
 //! ```
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Result};
 use crate::link;
-use crate::request::MountRequest;
+use crate::request::{MountRequest, RunRequest};
 
 /// The records under one state root.
 #[derive(Debug)]
@@ -53,6 +54,18 @@ pub struct Record {
     pub born: Option<u64>,
     /// How it ended.
     pub exit_code: Option<i32>,
+    /// When it was started last, in seconds since 1970.
+    #[serde(default)]
+    pub started: Option<i64>,
+    /// When it ended last, in seconds since 1970.
+    #[serde(default)]
+    pub ended: Option<i64>,
+    /// Why it could not be started the last time.
+    #[serde(default)]
+    pub complaint: Option<String>,
+    /// How often its restart policy has started it again.
+    #[serde(default)]
+    pub restarts: u32,
     /// The image's id.
     pub image: String,
     /// The image as it was asked for.
@@ -101,20 +114,35 @@ pub struct Details {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Its row is there, its process not yet.
+    /// Its name and directory are taken, for a command that is about to run it.
+    Reserved,
+    /// It waits to be started.
     Created,
+    /// A monitor is starting it.
+    Starting,
     /// Its process runs.
     Running,
+    /// Its processes are frozen.
+    Paused,
+    /// Its process has ended, and its monitor is about to start it again.
+    Restarting,
     /// Its process has ended.
     Exited,
 }
 
 impl State {
+    /// Whether a process of it is there.
+    pub fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
+
     /// Docker's word.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Created => "created",
+            Self::Reserved | Self::Created | Self::Starting => "created",
             Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Restarting => "restarting",
             Self::Exited => "exited",
         }
     }
@@ -167,13 +195,21 @@ impl Records {
     /// The container's process runs.
     pub(crate) fn started(&self, record: &mut Record, pid: i32) -> Result<()> {
         (record.state, record.pid, record.born) = (State::Running, Some(pid), born(pid));
+        (record.started, record.ended, record.complaint) = (Some(now()), None, None);
+        self.write(record)
+    }
+
+    /// A start came to nothing: the container is where it was before.
+    pub(crate) fn not_started(&self, record: &mut Record) -> Result<()> {
+        let before = if record.started.is_none() { State::Created } else { State::Exited };
+        (record.state, record.pid, record.born) = (before, None, None);
         self.write(record)
     }
 
     /// The container's process has ended, and somebody wants to know: this survives a power cut.
     pub(crate) fn ended(&self, record: &mut Record, code: i32) -> Result<()> {
         (record.state, record.pid, record.born) = (State::Exited, None, None);
-        record.exit_code = Some(code);
+        (record.exit_code, record.ended) = (Some(code), Some(now()));
         self.write(record)?;
         let file = fs::File::open(self.path(&record.id)).told("open the container's record")?;
         file.sync_all().told("write the container's record to disk")
@@ -325,7 +361,26 @@ impl Records {
         })
     }
 
-    fn write(&self, record: &Record) -> Result<()> {
+    /// Keeps what the container was asked for, to start it from again.
+    pub(crate) fn write_request(&self, id: &str, request: &RunRequest) -> Result<()> {
+        let step = "write down what the container was asked for";
+        let text = serde_json::to_vec(request).map_err(|error| Error::Invalid {
+            what: "what the container was asked for".into(),
+            reason: error.to_string(),
+        })?;
+        fs::write(self.containers.join(id).join(REQUEST), text).told(step)
+    }
+
+    /// What the container was asked for.
+    pub(crate) fn read_request(&self, id: &str) -> Result<RunRequest> {
+        let path = self.containers.join(id).join(REQUEST);
+        let text = fs::read(&path).told("read what the container was asked for")?;
+        serde_json::from_slice(&text)
+            .map_err(|error| Error::Invalid { what: path.display().to_string(), reason: error.to_string() })
+    }
+
+    /// Writes `record` down as it is.
+    pub(crate) fn write(&self, record: &Record) -> Result<()> {
         let path = self.path(&record.id);
         let fresh = path.with_extension("new");
         let text = serde_json::to_vec(record).map_err(|error| Error::Invalid {
@@ -364,6 +419,11 @@ pub(crate) fn born(pid: i32) -> Option<u64> {
     stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()
 }
 
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    kernel::rustix::time::clock_gettime(kernel::rustix::time::ClockId::Realtime).tv_sec
+}
+
 /// The right to register and to clear, for as long as it is held.
 #[derive(Debug)]
 pub(crate) struct Turn {
@@ -375,6 +435,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.contains('/') && !text.starts_with('.')
 }
 
+const REQUEST: &str = "request.json";
 /// How many ranges of 65,536 ids lie between [`crate::prepare::FIRST_ID`] and 2^31.
 const SLOTS: u32 = 4096;
 /// A name that is taken and left this often in a row is an attack or a mistake.
@@ -395,6 +456,10 @@ mod tests {
             pid: None,
             born: None,
             exit_code: None,
+            started: None,
+            ended: None,
+            complaint: None,
+            restarts: 0,
             image: "i".into(),
             image_name: "i".into(),
             command: "true".into(),

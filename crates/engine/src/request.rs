@@ -10,11 +10,10 @@ use std::path::PathBuf;
 pub use kernel::caps::Caps;
 pub use runtime::cgroup::Resources;
 pub use runtime::danger::Danger;
-
 use serde::{Deserialize, Serialize};
 
 /// `bulkhead run` and, later, `POST /containers/create`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RunRequest {
     /// The image: a reference or the beginning of an id.
     pub image: String,
@@ -34,6 +33,8 @@ pub struct RunRequest {
     pub labels: Vec<(String, String)>,
     /// What runs inside.
     pub process: ProcessRequest,
+    /// `--log-driver` and `--log-opt`.
+    pub log: LogRequest,
     /// What it sees of files.
     pub files: FilesRequest,
     /// What it may use.
@@ -43,7 +44,7 @@ pub struct RunRequest {
 }
 
 /// The first process.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ProcessRequest {
     /// `--entrypoint`: replaces the image's; `Some("")` clears it.
     pub entrypoint: Option<String>,
@@ -70,7 +71,7 @@ pub struct ProcessRequest {
 }
 
 /// `--ulimit name=soft[:hard]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ulimit {
     /// The limit's name without `RLIMIT_`, lower case: `nofile`.
     pub name: String,
@@ -80,8 +81,53 @@ pub struct Ulimit {
     pub hard: Option<u64>,
 }
 
+/// Where output is written down.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct LogRequest {
+    /// `--log-driver`; files in Docker's form when absent.
+    pub driver: Option<String>,
+    /// `--log-opt`.
+    pub options: Vec<(String, String)>,
+}
+
+impl LogRequest {
+    /// What was asked for, or files that cannot fill the disk.
+    pub(crate) fn driver(&self) -> crate::Result<logs::Driver> {
+        let mut options = self.options.clone();
+        let driver = self.driver.as_deref().unwrap_or("json-file");
+        let said = options.iter().any(|(name, _)| name.starts_with("max-"));
+        if self.driver.is_none() && !said {
+            options.extend(
+                [("max-size", "10m"), ("max-file", "5")].map(|(name, value)| (name.into(), value.into())),
+            );
+        }
+        Ok(logs::Driver::parse(driver, &options)?)
+    }
+}
+
+/// `bulkhead exec`: another program in a container that runs.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ExecRequest {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// `-e` and `--env-file`, in order; `(name, None)` removes what the container has.
+    pub env: Vec<(String, Option<String>)>,
+    /// `-w`: absolute; the container's when absent.
+    pub workdir: Option<String>,
+    /// `-u`: `user[:group]`; the container's when absent.
+    pub user: Option<String>,
+    /// `-i`.
+    pub stdin: Stdin,
+    /// `-t`.
+    pub terminal: Terminal,
+    /// Rows and columns of the terminal, zero when unknown.
+    pub window: (u16, u16),
+    /// `--privileged`: with every capability.
+    pub privileged: Option<Danger>,
+}
+
 /// Mounts and devices.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct FilesRequest {
     /// `--read-only`.
     pub root: RootAccess,
@@ -159,7 +205,7 @@ pub enum VolumeName {
 }
 
 /// `--device host[:inside[:rwm]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceRequest {
     /// On the host.
     pub source: PathBuf,
@@ -170,7 +216,7 @@ pub struct DeviceRequest {
 }
 
 /// Limits, in the units of the cgroup module.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct LimitsRequest {
     /// The resources that a cgroup bounds. `None` fields are not said.
     pub resources: Resources,
@@ -182,7 +228,7 @@ pub struct LimitsRequest {
 }
 
 /// `--device-read-bps` and its three kin.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceRate {
     /// The device on the host.
     pub device: PathBuf,
@@ -193,7 +239,7 @@ pub struct DeviceRate {
 }
 
 /// Which rate of a device is bounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are the flags'")]
 pub enum RateKind {
     ReadBps,
@@ -203,7 +249,7 @@ pub enum RateKind {
 }
 
 /// Namespaces and the walls of the kernel.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct IsolationRequest {
     /// `--privileged`.
     pub privileged: Option<Danger>,
@@ -246,7 +292,7 @@ pub struct IsolationRequest {
 }
 
 /// `--security-opt seccomp=…`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub enum SeccompRequest {
     /// The built-in policy.
     #[default]

@@ -122,7 +122,7 @@ impl Volumes {
         // Whatever the caller's umask is.
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(&data, mode).told("make the volume")?;
-        let volume = Volume { name: name.to_owned(), created: crate::run::now(), labels, data };
+        let volume = Volume { name: name.to_owned(), created: crate::records::now(), labels, data };
         let text = serde_json::to_vec(&volume).map_err(|error| Error::Invalid {
             what: "the volume's record".into(),
             reason: error.to_string(),

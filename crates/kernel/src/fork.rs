@@ -67,6 +67,22 @@ pub struct Child {
 /// Refused with EBUSY when this process has more than one thread: the child would inherit locks
 /// that nobody in it can release.
 pub fn clone(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
+    clone_as(namespaces, cgroup, Relation::Child)
+}
+
+/// The same, in our own namespaces (and the pid namespace that our children are for): the new process is a
+/// child of our parent, who is told of its end and has to reap it (`CLONE_PARENT`, clone(2)).
+pub fn clone_sibling(cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
+    clone_as(Namespaces::default(), cgroup, Relation::Sibling)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    Child,
+    Sibling,
+}
+
+fn clone_as(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>, relation: Relation) -> Result<Side> {
     if !single_threaded() {
         return Err(Error::new("clone3: this process has threads", Errno::BUSY));
     }
@@ -75,7 +91,11 @@ pub fn clone(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> Result<S
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = namespaces.0 | libc::CLONE_PIDFD as u64;
     args.pidfd = (&raw mut pidfd) as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
+    match relation {
+        Relation::Child => args.exit_signal = libc::SIGCHLD as u64,
+        // Its signal is that of the parent's other children.
+        Relation::Sibling => args.flags |= libc::CLONE_PARENT as u64,
+    }
     if let Some(directory) = cgroup {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = u64::try_from(directory.as_raw_fd()).unwrap_or(u64::MAX);

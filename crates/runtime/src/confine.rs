@@ -6,13 +6,17 @@
 //! execve(2) or in a report of what failed, never half confined.
 
 mod clocks;
+mod enter;
 mod streams;
+
+pub(crate) use enter::{Entered, enter_running};
 
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use kernel::Root;
 use kernel::caps::{self, Caps};
 use kernel::fork::Namespaces;
 use kernel::root::Links;
@@ -23,17 +27,22 @@ use kernel::rustix::process::{
 
 use crate::clock::Clock;
 use crate::error::{Error, Result, Step};
+use crate::landlock::{self, Apart, Own};
 use crate::mounts::{Sources, Tree};
 use crate::plan::Operation;
-use crate::spec::{Asked, Init, Spec, Wall};
+use crate::spec::{Asked, Init, Process, Spec, Wall};
 use crate::user::{self, User};
 use crate::wire::{self, Report};
-use crate::{cgroup, landlock, rlimit};
+use crate::{cgroup, rlimit};
 
 /// What the child half brings along.
 #[derive(Debug)]
 pub(crate) struct Jail<'a> {
     pub(crate) spec: &'a Spec,
+    /// What becomes of this process.
+    pub(crate) process: &'a Process,
+    /// The most that it may keep.
+    pub(crate) capabilities: Caps,
     pub(crate) plan: &'a [Operation],
     pub(crate) sources: Option<Sources>,
     pub(crate) socket: OwnedFd,
@@ -42,6 +51,8 @@ pub(crate) struct Jail<'a> {
     pub(crate) streams: [Option<OwnedFd>; 3],
     pub(crate) clock: Clock,
     pub(crate) tree: Option<Tree>,
+    /// A running container that this process has entered, in place of a tree of its own making.
+    pub(crate) entered: Option<Entered>,
     pub(crate) user: Option<User>,
     /// The capabilities that the program gets.
     pub(crate) kept: Caps,
@@ -50,7 +61,12 @@ pub(crate) struct Jail<'a> {
 /// Confines this process and becomes the container's program. Does not return: a failure is
 /// reported and ends the process.
 pub(crate) fn enter(mut jail: Jail<'_>) -> ! {
-    let failure = match confine(&mut jail) {
+    let outcome = confine(&mut jail);
+    end(&jail, outcome)
+}
+
+fn end(jail: &Jail<'_>, outcome: Result<Infallible>) -> ! {
+    let failure = match outcome {
         Ok(never) => match never {},
         Err(error) => error,
     };
@@ -99,6 +115,12 @@ impl Jail<'_> {
 
     fn become_root_inside(&mut self) -> Result<()> {
         wire::wait(self.socket.as_fd())?;
+        self.take_root_ids()?;
+        self.clock.stamp("child: ids mapped");
+        Ok(())
+    }
+
+    fn take_root_ids(&self) -> Result<()> {
         let (root_user, root_group) = (Uid::ROOT, Gid::ROOT);
         match kernel::rustix::thread::set_thread_groups(&[]) {
             // An ordinary user who maps only itself may not drop its groups (user_namespaces(7)).
@@ -108,9 +130,7 @@ impl Jail<'_> {
         kernel::rustix::thread::set_thread_res_gid(root_group, root_group, root_group)
             .step(|| "become the container's root group")?;
         kernel::rustix::thread::set_thread_res_uid(root_user, root_user, root_user)
-            .step(|| "become the container's root")?;
-        self.clock.stamp("child: ids mapped");
-        Ok(())
+            .step(|| "become the container's root")
     }
 
     /// Anonymous memory files get no execute bit unless their creator asks for it by name, which the
@@ -160,7 +180,18 @@ impl Jail<'_> {
         self.tree.as_ref().ok_or_else(|| Error::Died { how: "the tree is not built".into() })
     }
 
+    /// The container's root directory.
+    fn root(&self) -> Result<&Root> {
+        match &self.entered {
+            Some(entered) => Ok(&entered.root),
+            None => Ok(self.tree()?.root()),
+        }
+    }
+
     fn proc(&self) -> Result<BorrowedFd<'_>> {
+        if let Some(entered) = &self.entered {
+            return Ok(entered.proc.as_fd());
+        }
         self.tree()?.proc().ok_or_else(|| Error::Died { how: "no proc file system".into() })
     }
 
@@ -170,8 +201,8 @@ impl Jail<'_> {
     }
 
     fn find_user(&mut self) -> Result<()> {
-        let process = &self.spec.process;
-        let user = user::look_up(self.tree()?.root(), &process.user, &process.groups)?;
+        let process = self.process;
+        let user = user::look_up(self.root()?, &process.user, &process.groups)?;
         if let Wall::Up(range) = self.spec.namespaces.user {
             user.check_range(range)?;
         }
@@ -209,9 +240,9 @@ impl Jail<'_> {
     }
 
     fn enter_workdir(&self) -> Result<()> {
-        let path = &self.spec.process.workdir;
+        let path = &self.process.workdir;
         let failed = |reason: String| Error::Workdir { path: path.clone(), reason };
-        let root = self.tree()?.root();
+        let root = self.root()?;
         let relative = path.strip_prefix("/").unwrap_or(path);
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         let dir = root
@@ -228,7 +259,7 @@ impl Jail<'_> {
     }
 
     fn limit_process(&self) -> Result<()> {
-        for limit in &self.spec.process.rlimits {
+        for limit in &self.process.rlimits {
             match rlimit::set(limit) {
                 Err(Error::Step { source, .. })
                     if limit.asked == Asked::ByDefault && source.errno == kernel::Errno::PERM => {}
@@ -251,8 +282,17 @@ impl Jail<'_> {
 
     fn restrict_files(&self) -> Result<()> {
         match self.spec.landlock {
-            Wall::Up(()) => landlock::restrict(),
+            Wall::Up(()) => landlock::restrict(self.apart()),
             Wall::Down(_) => Ok(()),
+        }
+    }
+
+    fn apart(&self) -> Apart {
+        let own = |wall: &Wall<()>| if wall.up().is_some() { Own::Yes } else { Own::No };
+        let choice = &self.spec.namespaces;
+        match self.entered {
+            Some(_) => Apart::ByNamespaces { processes: own(&choice.pid), network: own(&choice.network) },
+            None => Apart::FromAll,
         }
     }
 
@@ -270,7 +310,7 @@ impl Jail<'_> {
 
     fn set_identity(&mut self) -> Result<()> {
         let user = self.user()?.clone();
-        let kept = self.spec.capabilities.common(caps::permitted().step(|| "read the capabilities")?);
+        let kept = self.capabilities.common(caps::permitted().step(|| "read the capabilities")?);
         caps::limit_bounding(kept).step(|| "limit the capabilities")?;
         let groups: Vec<Gid> = user.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
         match kernel::rustix::thread::set_thread_groups(&groups) {
@@ -342,20 +382,20 @@ impl Jail<'_> {
     }
 
     fn refuse_own_binary(&self) -> Result<()> {
-        crate::exec::refuse_ways_out(&self.spec.process.args, &self.spec.process.env)
+        crate::exec::refuse_ways_out(&self.process.args, &self.process.env)
     }
 
     fn start_program(&self) -> Result<Infallible> {
         let user = self.user()?;
-        let mut env = self.spec.process.env.clone();
+        let mut env = self.process.env.clone();
         if !env.iter().any(|entry| entry.as_bytes().starts_with(b"HOME="))
             && let Ok(home) = CString::new(format!("HOME={}", user.home))
         {
             env.push(home);
         }
-        if self.spec.process.init == Init::Ours {
+        if self.process.init == Init::Ours {
             crate::init::become_init()?;
         }
-        crate::exec::execute(&self.spec.process.args, &env)
+        crate::exec::execute(&self.process.args, &env)
     }
 }

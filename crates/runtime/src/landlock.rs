@@ -13,7 +13,7 @@
 //! it.
 
 use landlock::{
-    ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
@@ -23,22 +23,57 @@ use crate::error::{Error, Result};
 ///
 /// Errors when the kernel has no Landlock at all; what a kernel of an earlier version lacks is left
 /// out.
-pub(crate) fn restrict() -> Result<()> {
+/// Whom signals and abstract sockets are kept from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Apart {
+    /// Everybody but this process and those it starts.
+    FromAll,
+    /// Nobody whom the container's own namespaces do not keep them from: a program beside the first one has
+    /// to reach that.
+    ByNamespaces {
+        /// Whether the container has processes of its own.
+        processes: Own,
+        /// Whether it has a network of its own, in which abstract sockets are.
+        network: Own,
+    },
+}
+
+/// Whether a container has something of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Own {
+    Yes,
+    /// It is the host's.
+    No,
+}
+
+impl Apart {
+    fn scope(self) -> BitFlags<Scope> {
+        let Self::ByNamespaces { processes, network } = self else { return Scope::from_all(NEWEST) };
+        let shared = [(processes, Scope::Signal), (network, Scope::AbstractUnixSocket)];
+        shared.into_iter().filter(|(own, _)| *own == Own::No).map(|(_, scope)| scope).collect()
+    }
+}
+
+pub(crate) fn restrict(apart: Apart) -> Result<()> {
     let root = open("/")?;
     let dev = open("/dev")?;
-    match build(root, dev).map_err(|error| refused(error.to_string()))? {
+    match build(root, dev, apart).map_err(|error| refused(error.to_string()))? {
         RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
         RulesetStatus::NotEnforced => Err(refused("the kernel enforces nothing of it".into())),
     }
 }
 
-fn build(root: PathFd, dev: PathFd) -> Result<RulesetStatus, RulesetError> {
-    let domain = Ruleset::default()
+fn build(root: PathFd, dev: PathFd, apart: Apart) -> Result<RulesetStatus, RulesetError> {
+    let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::MakeChar | AccessFs::MakeBlock)?
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::Refer | AccessFs::IoctlDev)?
-        .scope(Scope::from_all(NEWEST))?
+        .handle_access(AccessFs::Refer | AccessFs::IoctlDev)?;
+    // An empty set is an error to it.
+    if !apart.scope().is_empty() {
+        rules = rules.scope(apart.scope())?;
+    }
+    let domain = rules
         .create()?
         .add_rule(PathBeneath::new(root, AccessFs::Refer))?
         .add_rule(PathBeneath::new(dev, AccessFs::IoctlDev))?

@@ -18,7 +18,7 @@ use crate::confine::{self, Jail};
 use crate::error::{Error, Result, Step};
 use crate::mounts::Sources;
 use crate::plan::{self, Operation, StagedFile};
-use crate::spec::{FileOwners, IdRange, Spec, Stdio, Wall};
+use crate::spec::{FileOwners, IdRange, Process, Spec, Stdio, Wall};
 use crate::stage::Stage;
 use crate::view::View;
 use crate::wire::{self, Report};
@@ -86,6 +86,8 @@ fn start(
             drop(ours);
             confine::enter(Jail {
                 spec,
+                process: &spec.process,
+                capabilities: spec.capabilities,
                 plan: &operations,
                 cgroups,
                 memfd_noexec,
@@ -94,6 +96,7 @@ fn start(
                 streams: inner,
                 clock: clock.fresh(),
                 tree: None,
+                entered: None,
                 user: None,
                 kept: Caps::EMPTY,
             })
@@ -102,7 +105,7 @@ fn start(
     clock.stamp("process made");
     drop((theirs, inner, memfd_noexec, cgroups));
     map_ids(spec, child.get())?;
-    offer_to_memory_killer(spec, child.get())?;
+    offer_to_memory_killer(&spec.process, child.get())?;
     rlimit::raise(pid(child.get()), &spec.process.rlimits)?;
     tell(&ours, None, clock)?;
     let user_namespace = user_namespace(spec, child.get())?;
@@ -174,13 +177,14 @@ fn listen(socket: &OwnedFd, clock: &mut Clock) -> Result<Heard> {
             Report::Listener => heard.listener = fd,
             Report::Times(times) => clock.take_in(times),
             Report::Failed(failure) => return Err(failure.into()),
+            Report::Entering(_) => return Err(Error::Died { how: "it said what only others say".into() }),
         }
     }
     Ok(heard)
 }
 
 /// The host ids of the container's root.
-fn outer_root(spec: &Spec) -> (u32, u32) {
+pub(crate) fn outer_root(spec: &Spec) -> (u32, u32) {
     match spec.namespaces.user {
         Wall::Up(range) => (range.first, range.first),
         Wall::Down(_) => (0, 0),
@@ -219,8 +223,8 @@ fn map_ids(spec: &Spec, child: &Child) -> Result<()> {
 
 /// Says how early the host's memory killer is to take the container: never later than it would have
 /// taken us, which few may ask for.
-fn offer_to_memory_killer(spec: &Spec, child: &Child) -> Result<()> {
-    let Some(score) = spec.process.oom_score_adj else { return Ok(()) };
+pub(crate) fn offer_to_memory_killer(process: &Process, child: &Child) -> Result<()> {
+    let Some(score) = process.oom_score_adj else { return Ok(()) };
     let step = || format!("set the container's oom_score_adj to {score}");
     let path = format!("/proc/{}/oom_score_adj", child.pid);
     let inherited = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<i32>().ok());
@@ -277,12 +281,12 @@ fn staged_files(spec: &Spec, view: Option<&View>) -> Vec<StagedFile> {
     given.chain(shown).collect()
 }
 
-type Streams = [Option<OwnedFd>; 3];
+pub(crate) type Streams = [Option<OwnedFd>; 3];
 
 /// Pipes for the standard streams: our ends and the container's. The container never gets the
 /// caller's own descriptors: those may be a terminal of the host, or a file that could be opened
 /// again through /proc/self/fd with other rights.
-fn pipes(stdio: Stdio, owner: (u32, u32)) -> Result<(Streams, Streams)> {
+pub(crate) fn pipes(stdio: Stdio, owner: (u32, u32)) -> Result<(Streams, Streams)> {
     if let Stdio::Terminal { .. } = stdio {
         return Ok(([None, None, None], [None, None, None]));
     }
@@ -320,18 +324,18 @@ fn never_wait(end: BorrowedFd<'_>) -> Result<()> {
 }
 
 /// A started child that is killed and reaped unless the launch succeeds.
-struct Started(Option<Child>);
+pub(crate) struct Started(Option<Child>);
 
 impl Started {
-    fn new(child: Child) -> Self {
+    pub(crate) fn new(child: Child) -> Self {
         Self(Some(child))
     }
 
-    fn get(&self) -> &Child {
+    pub(crate) fn get(&self) -> &Child {
         self.0.as_ref().expect("taken only by keep")
     }
 
-    fn keep(mut self) -> Child {
+    pub(crate) fn keep(mut self) -> Child {
         self.0.take().expect("taken only here")
     }
 }

@@ -2,6 +2,7 @@
 //! A bundle becomes a confined process.
 #![forbid(unsafe_code)]
 
+pub mod beside;
 pub mod cgroup;
 pub mod clock;
 mod confine;

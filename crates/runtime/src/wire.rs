@@ -18,6 +18,8 @@ pub(crate) enum Report {
     Terminal,
     /// The descriptor on which its filter asks comes along.
     Listener,
+    /// A process that enters a running container has this number; a descriptor of it comes along.
+    Entering(i32),
     /// Nanoseconds of CLOCK_MONOTONIC at the end of each step.
     Times(Vec<(String, u64)>),
     /// It did not work; the child is gone after this.

@@ -19,7 +19,7 @@ fn asked(words: &[&str]) -> Result<RunRequest, (String, u8)> {
     };
     let variable = |name: &str| if name == "OURS" { Ok("1".to_owned()) } else { Err(VarError::NotPresent) };
     let around = Surroundings { here: Path::new("/here"), variable: &variable };
-    line.into_run().unwrap().request(&around).map_err(|failure| told(&failure))
+    line.into_run().unwrap().container.request(&around).map_err(|failure| told(&failure))
 }
 
 fn request(words: &[&str]) -> RunRequest {
@@ -87,7 +87,10 @@ fn every_flag_changes_the_request() {
     let mut results = vec![plain];
     for flag in run.get_arguments().filter_map(clap::Arg::get_long) {
         // About the command line and the way to the image, not about the container.
-        if matches!(flag, "help" | "timing" | "pull" | "quiet" | "plain-http" | "ca-file" | "hosts-dir") {
+        if matches!(
+            flag,
+            "help" | "timing" | "detach" | "pull" | "quiet" | "plain-http" | "ca-file" | "hosts-dir"
+        ) {
             continue;
         }
         let value = match sample(flag) {

@@ -39,7 +39,7 @@ impl Engine {
         let mut kept = Vec::new();
         for record in self.records.all()? {
             let labels: BTreeMap<String, String> = record.details.labels.iter().cloned().collect();
-            let fits = (everything || record.state == State::Running)
+            let fits = (everything || record.state.is_up() || record.state == State::Restarting)
                 && any(&ids, &[&record.id])
                 && any(&names, &[&record.name, &format!("/{}", record.name)])
                 && filters.labels("label", &labels)

@@ -5,7 +5,7 @@ use super::hierarchy::{Tree, Version};
 use super::{Error, Result};
 
 /// What a container may use. `None` and empty mean no bound.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Resources {
     /// Bytes of memory.
     pub memory_max: Option<u64>,

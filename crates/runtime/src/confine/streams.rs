@@ -14,7 +14,7 @@ use crate::wire::{self, Report};
 
 impl Jail<'_> {
     pub(super) fn connect_streams(&mut self) -> Result<()> {
-        match self.spec.process.stdio {
+        match self.process.stdio {
             Stdio::Terminal { rows, columns } => self.open_terminal(rows, columns),
             Stdio::NoInput | Stdio::Inherit => self.take_pipes(),
         }
@@ -22,8 +22,16 @@ impl Jail<'_> {
 
     fn open_terminal(&mut self, rows: u16, columns: u16) -> Result<()> {
         let step = || "open the container's terminal";
-        let Some(terminals) = self.tree()?.terminals() else {
-            return Err(Error::Died { how: "no terminals were mounted".into() });
+        let found;
+        let terminals = match &self.entered {
+            Some(entered) => {
+                found = entered.terminals()?;
+                found.as_fd()
+            }
+            None => self
+                .tree()?
+                .terminals()
+                .ok_or_else(|| Error::Died { how: "no terminals were mounted".into() })?,
         };
         // Non-blocking, since it is read and written by the monitor, whom nothing may hold up.
         let open = OFlags::RDWR | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
@@ -40,7 +48,9 @@ impl Jail<'_> {
         let owner = Uid::from_raw(self.user()?.uid);
         kernel::rustix::fs::fchown(&terminal, Some(owner), None).step(step)?;
         kernel::rustix::process::ioctl_tiocsctty(&terminal).step(step)?;
-        self.bind_console(&terminal)?;
+        if self.entered.is_none() {
+            self.bind_console(&terminal)?;
+        }
         for target in 0..3 {
             put_at(&terminal, target)?;
         }

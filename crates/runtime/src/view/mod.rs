@@ -73,7 +73,8 @@ pub struct View {
     /// Files that are rewritten, with how.
     kept: Vec<(OwnedFd, Live)>,
     usage: Stats,
-    questions: Option<Notifier>,
+    /// The filters that ask: one of the first process, one of each program beside it.
+    questions: Vec<Notifier>,
     meter: Meter,
 }
 
@@ -100,7 +101,16 @@ impl View {
         let first = files::all(&host, &limits, &usage)?;
         let now = Instant::now();
         let meter = Meter::new(now);
-        Ok(Self { limits, started: now, ticked: now, first, kept: Vec::new(), usage, questions: None, meter })
+        Ok(Self {
+            limits,
+            started: now,
+            ticked: now,
+            first,
+            kept: Vec::new(),
+            usage,
+            questions: Vec::new(),
+            meter,
+        })
     }
 
     /// The files to stage, with their first texts.
@@ -119,22 +129,25 @@ impl View {
 
     /// Takes the descriptor on which the container's filter asks.
     pub fn answer_on(&mut self, listener: OwnedFd) {
-        self.questions = Some(Notifier::new(listener));
+        self.questions.push(Notifier::new(listener));
     }
 
     /// To be polled for reading, unless so much was answered of late that the rest has to wait.
-    pub fn listener(&self) -> Option<BorrowedFd<'_>> {
-        self.questions.as_ref().filter(|_| self.meter.pause(Instant::now()).is_none()).map(AsFd::as_fd)
+    pub fn listeners(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let free = self.meter.pause(Instant::now()).is_none();
+        self.questions.iter().filter(move |_| free).map(AsFd::as_fd)
     }
 
-    /// The filter's side is gone: no process of the container is left.
-    pub fn stop_listening(&mut self) {
-        self.questions = None;
+    /// The filter's side of this one of [`View::listeners`] is gone: no process that it guards is left.
+    pub fn stop_listening(&mut self, which: usize) {
+        if which < self.questions.len() {
+            self.questions.remove(which);
+        }
     }
 
-    /// Answers one question; only to be called when one waits.
-    pub fn answer(&mut self) -> Result<(), Error> {
-        let Some(notifier) = &self.questions else { return Ok(()) };
+    /// Answers one question on this one of [`View::listeners`]; only to be called when one waits.
+    pub fn answer(&mut self, which: usize) -> Result<(), Error> {
+        let Some(notifier) = self.questions.get(which) else { return Ok(()) };
         self.meter.count(Instant::now());
         questions::answer(notifier, &self.limits, &self.usage, self.started.elapsed())
             .map_err(|source| Error::Step { step: "answer a question about limits", source })
@@ -144,7 +157,7 @@ impl View {
     /// and nothing waits.
     pub fn next_tick(&self) -> Option<Duration> {
         let tick = (!self.kept.is_empty()).then(|| TICK.saturating_sub(self.ticked.elapsed()));
-        let pause = self.questions.as_ref().and_then(|_| self.meter.pause(Instant::now()));
+        let pause = self.questions.first().and_then(|_| self.meter.pause(Instant::now()));
         tick.into_iter().chain(pause).min()
     }
 

@@ -72,7 +72,7 @@ pub(crate) struct Ready {
 
 impl<'a> Flow<'a> {
     pub(crate) fn new(source: End<'a>, sink: End<'a>, direction: Direction) -> Self {
-        let chunk = if takes_everything(sink.as_fd()) { BUFFER } else { PIPE_BUF };
+        let chunk = chunk(sink.as_fd());
         Self { source, sink, direction, buffer: Vec::new(), written: 0, state: State::Open, chunk }
     }
 
@@ -157,6 +157,11 @@ impl<'a> Flow<'a> {
     }
 }
 
+/// What can be written at once where poll said that there is room.
+pub(crate) fn chunk(sink: BorrowedFd<'_>) -> usize {
+    if takes_everything(sink) { BUFFER } else { PIPE_BUF }
+}
+
 /// Whether a write never waits for a reader.
 fn takes_everything(fd: BorrowedFd<'_>) -> bool {
     match kernel::rustix::fs::fstat(fd) {
@@ -167,9 +172,9 @@ fn takes_everything(fd: BorrowedFd<'_>) -> bool {
 }
 
 /// What poll says of a descriptor that nobody reads.
-const GONE: PollFlags = PollFlags::ERR.union(PollFlags::HUP).union(PollFlags::NVAL);
+pub(crate) const GONE: PollFlags = PollFlags::ERR.union(PollFlags::HUP).union(PollFlags::NVAL);
 
 /// POSIX: a write of this many bytes to a ready pipe does not block.
 const PIPE_BUF: usize = 4096;
 /// The kernel's default pipe size.
-const BUFFER: usize = 65536;
+pub(crate) const BUFFER: usize = 65536;
