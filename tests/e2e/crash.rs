@@ -74,7 +74,8 @@ fn a_kept_container_has_ended_with_137() {
     kill_after(running, Duration::ZERO);
     let listed = sandbox.call(["ps", "-a", "--format", "json"]).ok();
     let listed: Value = serde_json::from_str(&listed).unwrap();
-    assert_eq!((&listed["State"], &listed["Status"]), (&"exited".into(), &"Exited (137)".into()));
+    assert_eq!(listed["State"], "exited");
+    assert!(listed["Status"].as_str().unwrap().starts_with("Exited (137) "), "{listed}");
     assert_eq!(processes(&sandbox), [""; 0]);
     sandbox.call(["rm", "kept"]).ok();
     assert_nothing_is_left(&sandbox, "after rm");
@@ -173,7 +174,7 @@ fn a_full_disk_is_told_and_leaves_nothing() {
     // One container is left: the one whose end could not be written down before.
     assert_eq!((read("containers").lines().count(), read("names").lines().count()), (1, 1));
     let listed: Value = serde_json::from_str(&read("listed")).unwrap();
-    assert_eq!(listed["Status"], "Exited (137)", "{listed}");
+    assert!(listed["Status"].as_str().unwrap().starts_with("Exited (137) "), "{listed}");
 }
 
 /// How long a run takes until its program has started.

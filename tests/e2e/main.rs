@@ -13,6 +13,7 @@ mod drill_page;
 mod files;
 mod images;
 mod images_crash;
+mod life;
 mod login;
 mod parallel;
 mod programs;

@@ -96,7 +96,7 @@ fn removing_an_image_races_with_running_it() {
     for _ in 0..15 {
         let ended = in_parallel(3, |at| match at {
             0 => sandbox.call(["rmi", "minimal"]).ended(),
-            _ => sandbox.run("minimal echo fine").ended(),
+            _ => sandbox.run("--pull never minimal echo fine").ended(),
         });
         for run in &ended[1..] {
             let gone = run.code == 125 && run.err.contains("no image");

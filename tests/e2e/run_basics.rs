@@ -135,9 +135,7 @@ fn flags_are_read_as_docker_reads_them() {
     assert_eq!(sandbox.call(words).ok(), "0\n/");
     for (words, says) in [
         (&["--memroy", "64m"][..], "did you mean --memory?"),
-        (&["-d"], "has no flag -d"),
-        (&["-itd"], "has no flag -d"),
-        (&["--detach"], "has no flag --detach"),
+        (&["-itp"], "has no flag -p"),
         (&["-p", "80:80"], "has no flag -p"),
         (&["--rm=perhaps"], "neither true nor false"),
         (&["--memory="], "--memory"),

@@ -39,9 +39,11 @@ fn processes(root: &str) -> Vec<String> {
         names(Path::new("/proc")).into_iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
     let serving = numbers.filter(|pid| {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let called = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&environment)
             .split('\0')
             .any(|entry| entry.strip_prefix("BULKHEAD_ROOT=") == Some(root))
+            || String::from_utf8_lossy(&called).contains(&format!("\0attend\0{root}\0"))
     });
     serving.map(|pid| format!("process {pid}")).collect()
 }

@@ -147,6 +147,11 @@ impl Default for Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        // Those that live on without a command are the sandbox's to end.
+        let living = self.containers();
+        if living.iter().any(|id| self.root().join("containers").join(id).join("monitor").exists()) {
+            self.call(["rm", "-f"].into_iter().chain(living.iter().map(String::as_str))).ended();
+        }
         let left = leftovers::find(&self.root(), &self.containers());
         if !self.containers().is_empty() && self.root().join("containers").exists() {
             // What a failed test left running must not outlive its state root.

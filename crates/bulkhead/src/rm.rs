@@ -2,7 +2,7 @@
 //! `bulkhead rm`: containers go away.
 
 use clap::Args;
-use engine::AnonymousVolumes;
+use engine::{AnonymousVolumes, Force};
 
 use crate::failure::Failure;
 use crate::global::Global;
@@ -19,13 +19,17 @@ pub(crate) struct Flags {
     /// Remove volumes that were made for the container alone, too
     #[arg(short, long)]
     volumes: bool,
+    /// Kill those that run
+    #[arg(short, long)]
+    force: bool,
 }
 
 pub(crate) fn call(flags: &Flags, global: &Global) -> Result<(), Failure> {
     let engine = global.engine("cannot remove containers")?;
     let volumes = if flags.volumes { AnonymousVolumes::Remove } else { AnonymousVolumes::Keep };
+    let force = if flags.force { Force::Yes } else { Force::No };
     each(&flags.containers, "remove", |container| {
-        engine.remove_container(container, volumes)?;
+        engine.remove_container(container, force, volumes)?;
         Ok(output::visible(container) + "\n")
     })
 }

@@ -50,19 +50,21 @@ impl Engine {
     pub fn attach(&self, name: &str, streams: &Streams<'_>) -> Result<Left> {
         let (record, socket) = self.visit(name)?;
         let signals = monitor::take_signals()?;
-        let mut wanted = vec![Which::Output, Which::Errors];
-        if streams.input.is_some() {
-            wanted.push(Which::Input);
-        }
-        protocol::say(socket.as_fd(), &Ask::Attach(wanted), None)?;
+        protocol::say(socket.as_fd(), &Ask::Attach(wanted(streams)), None)?;
         let begun = begin(&record, &socket)?;
         Visit { socket, signals, streams, master: Master::Theirs }.attend(begun)
     }
 
     /// Starts the container called `name` with `streams` connected to its first process, until its end.
     pub fn start_attached(&self, name: &str, streams: &Streams<'_>) -> Result<Left> {
-        let record = self.start(name)?;
-        self.attach(&record.id, streams)
+        let signals = monitor::take_signals()?;
+        let (_, (socket, begun)) = self.start_with(name, || {
+            let (record, socket) = self.visit(name)?;
+            protocol::say(socket.as_fd(), &Ask::Attach(wanted(streams)), None)?;
+            Ok((socket, record))
+        })?;
+        let begun = begin(&begun, &socket)?;
+        Visit { socket, signals, streams, master: Master::Theirs }.attend(begun)
     }
 
     /// Waits for the end of the container called `name`, and gives its exit code.
@@ -111,6 +113,18 @@ impl Engine {
         self.settled(&record).map(drop)
     }
 
+    /// Ends a container at once, whose monitor is gone afterwards. One that does not run is left alone.
+    pub(crate) fn end(&self, record: &Record) -> Result<()> {
+        let Some(socket) = self.call(record)? else { return Ok(()) };
+        protocol::say(socket.as_fd(), &Ask::Stop(Signal::KILL.as_raw()), None)?;
+        match done(record, &socket) {
+            // It has just ended by itself.
+            Err(Error::WrongState { .. }) => {}
+            other => other?,
+        }
+        directory::wait_until_left(self.records.containers(), &record.id)
+    }
+
     /// The container called `name`, and a socket to its monitor.
     fn visit(&self, name: &str) -> Result<(Record, OwnedFd)> {
         let record = self.records.find(name)?;
@@ -130,6 +144,11 @@ impl Engine {
         directory::wait_until_left(self.records.containers(), &record.id)?;
         Ok(self.records.read(&record.id)?.unwrap_or_else(|| record.clone()))
     }
+}
+
+fn wanted(streams: &Streams<'_>) -> Vec<Which> {
+    let input = streams.input.map(|_| Which::Input);
+    [Which::Output, Which::Errors].into_iter().chain(input).collect()
 }
 
 /// What a visitor gets of a program.

@@ -8,7 +8,7 @@ use runtime::walls::{self, Known, WallReport};
 use crate::error::{Context, Error, Result};
 use crate::records::{self, Record, Records, State};
 use crate::weigh::weigh;
-use crate::{Engine, Settings, directory, prepare};
+use crate::{Engine, Force, Settings, directory, prepare};
 
 /// Volumes that were made for one container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +39,13 @@ impl Engine {
         self.records.find(name)
     }
 
-    /// Removes a container that does not run, with everything it wrote; `volumes` says what becomes of
-    /// volumes that were made for it alone.
-    pub fn remove_container(&self, name: &str, volumes: AnonymousVolumes) -> Result<Record> {
+    /// Removes a container that does not run, or is ended by `force`, with everything it wrote; `volumes` says
+    /// what becomes of volumes that were made for it alone.
+    pub fn remove_container(&self, name: &str, force: Force, volumes: AnonymousVolumes) -> Result<Record> {
         let record = self.records.find(name)?;
+        if force == Force::Yes {
+            self.end(&record)?;
+        }
         match directory::Home::take_over(&self.records, &record.id)? {
             Some(home) => {
                 if volumes == AnonymousVolumes::Remove {

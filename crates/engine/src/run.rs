@@ -15,6 +15,28 @@ use crate::request::{Afterwards, RunRequest};
 use crate::volumes::Settled;
 use crate::{Engine, directory, prepare};
 
+/// Whoever started the container, where that is another process.
+pub(crate) trait Starter {
+    /// Commands can come to the monitor; nothing runs yet.
+    fn door_is_open(&self) -> Result<()>;
+
+    /// Its program runs.
+    fn program_runs(&self) -> Result<()>;
+}
+
+/// This process itself.
+struct Nobody;
+
+impl Starter for Nobody {
+    fn door_is_open(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn program_runs(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
 impl Engine {
     /// Runs a container from `request` until its first process has ended; this process is its monitor.
     ///
@@ -33,7 +55,7 @@ impl Engine {
         drop(hold);
         clock.stamp("name and ids reserved");
         let lived = match self.remember(&berth, request) {
-            Ok(()) => self.live(&mut berth, admitted, request, Some(streams), clock, || Ok(())),
+            Ok(()) => self.live(&mut berth, admitted, request, Some(streams), clock, &Nobody),
             Err(error) => Err(error),
         };
         match lived {
@@ -47,8 +69,8 @@ impl Engine {
         lived
     }
 
-    /// From a plan to the exit of the first process. `begun` is called when its program runs. Whatever
-    /// happens, no process and no cgroup of the container is left afterwards.
+    /// From a plan to the exit of the first process. Whatever happens, no process and no cgroup of the
+    /// container is left afterwards.
     pub(crate) fn live(
         &self,
         berth: &mut Berth,
@@ -56,20 +78,21 @@ impl Engine {
         request: &RunRequest,
         streams: Option<&Streams<'_>>,
         clock: &mut Clock,
-        begun: impl FnOnce() -> Result<()>,
+        starter: &dyn Starter,
     ) -> Result<Exit> {
         let place = self.place(&berth.record, admitted.image(), streams);
         self.fill_volumes(&berth.record, &place.layers)?;
         let spec = prepare::prepare(&admitted, request, place)?;
         clock.stamp("container planned");
         let mut watch = self.watch(berth, &admitted, request, streams)?;
+        starter.door_is_open()?;
         let mut recorded = Ok(());
         let mut running = launch::launch(&spec, &self.hierarchy, clock, |pid| {
             recorded = self.records.started(&mut berth.record, pid);
         })?;
         drop(admitted);
         kernel::process::trim_memory();
-        let exit = recorded.and_then(|()| begun()).and_then(|()| {
+        let exit = recorded.and_then(|()| starter.program_runs()).and_then(|()| {
             let record = &mut berth.record;
             watch.attend(&mut Container { running: &mut running, spec: &spec, record })
         });

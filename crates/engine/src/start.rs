@@ -20,12 +20,15 @@ use crate::directory::Home;
 use crate::error::{Context, Error, Result, in_full};
 use crate::records::{Record, State};
 use crate::request::RunRequest;
+use crate::run::Starter;
 use crate::volumes::Settled;
 use crate::{Engine, Settings};
 
 /// What a monitor has to say to whoever started it.
 #[derive(Debug, Serialize, Deserialize)]
 enum Word {
+    /// Commands can come to it; nothing runs until the answer.
+    Open,
     /// The program runs.
     Runs,
     /// Nothing is left of the attempt; why, Docker's exit code for it, and what helps.
@@ -59,20 +62,39 @@ impl Engine {
     /// # Errors
     /// What kept it from running. The container is then as it was.
     pub fn start(&self, name: &str) -> Result<Record> {
+        self.start_with(name, || Ok(())).map(|(record, ())| record)
+    }
+
+    /// The same, with something to be done when commands can come to its monitor and nothing runs yet. One that
+    /// runs already is that far.
+    pub(crate) fn start_with<T>(
+        &self,
+        name: &str,
+        meanwhile: impl FnOnce() -> Result<T>,
+    ) -> Result<(Record, T)> {
         let record = self.records.find(name)?;
         if crate::directory::is_attended(self.records.containers(), &record.id)? {
-            return Ok(record);
+            return Ok((record, meanwhile()?));
         }
         let (ours, theirs) = kernel::socket::pair().told("talk to the container's monitor")?;
         let mut child = self.monitor(&record.id, theirs)?;
-        let word = hear(ours.as_fd());
-        match word? {
-            Some(Word::Runs) => self.records.read(&record.id)?.ok_or_else(|| gone(&record)),
-            Some(Word::Failed { why, code, hint }) => {
+        let mut word = hear(ours.as_fd())?;
+        let mut done = None;
+        if matches!(word, Some(Word::Open)) {
+            done = Some(meanwhile()?);
+            say(ours.as_fd(), &Word::Open);
+            word = hear(ours.as_fd())?;
+        }
+        match (word, done) {
+            (Some(Word::Runs), Some(done)) => {
+                let record = self.records.read(&record.id)?.unwrap_or(record);
+                Ok((record, done))
+            }
+            (Some(Word::Failed { why, code, hint }), _) => {
                 child.wait().told("wait for the container's monitor")?;
                 Err(Error::NotStarted { why, code, hint })
             }
-            None => {
+            _ => {
                 let ended = child.wait().told("wait for the container's monitor")?;
                 let why = format!("the monitor of {} ended before it ran: {ended}", record.name);
                 Err(Error::NotStarted { why, code: 125, hint: None })
@@ -101,30 +123,28 @@ impl Engine {
             say(starter.as_fd(), &Word::Runs);
             return Ok(());
         };
-        let outcome = self.attend_once(&mut berth, &starter);
+        let before = berth.record.clone();
+        let outcome = self.attend_once(&mut berth, &Caller(&starter));
         match outcome {
             Ok(()) => Ok(()),
             Err(error) => {
+                // First, so that whoever is told finds it as it was.
+                berth.record = Record { complaint: Some(in_full(&error)), ..before };
+                let noted = self.records.not_started(&mut berth.record);
                 told(&error);
-                berth.record.complaint = Some(in_full(&error));
-                self.records.not_started(&mut berth.record)
+                noted
             }
         }
     }
 
-    fn attend_once(&self, berth: &mut Berth, starter: &OwnedFd) -> Result<()> {
+    fn attend_once(&self, berth: &mut Berth, starter: &Caller<'_>) -> Result<()> {
         let request: RunRequest = self.records.read_request(&berth.record.id)?;
         let hold = self.store.hold()?;
         let image = self.existing(&berth.record.image)?;
         let admitted = admit::admit(image, Provenance::LoadedHere)?;
         drop(hold);
         let mut clock = Clock::off();
-        let exit = self.live(berth, admitted, &request, None, &mut clock, || {
-            say(starter.as_fd(), &Word::Runs);
-            // Whoever started it must not be kept from its end by us.
-            kernel::rustix::net::shutdown(starter, kernel::rustix::net::Shutdown::Both)
-                .told("part with the command that started the container")
-        })?;
+        let exit = self.live(berth, admitted, &request, None, &mut clock, starter)?;
         self.records.ended(&mut berth.record, exit.code)
     }
 
@@ -136,6 +156,30 @@ impl Engine {
         record.state = State::Starting;
         self.records.write(&record)?;
         Ok(Some(Berth { record, home }))
+    }
+}
+
+/// The command that started a monitor.
+struct Caller<'a>(&'a OwnedFd);
+
+impl Starter for Caller<'_> {
+    fn door_is_open(&self) -> Result<()> {
+        say(self.0.as_fd(), &Word::Open);
+        // Whoever started it may have been killed; then it is not to run.
+        match hear(self.0.as_fd())? {
+            Some(Word::Open) => Ok(()),
+            _ => Err(Error::NotStarted {
+                why: "the command that started it is gone".into(),
+                code: 125,
+                hint: None,
+            }),
+        }
+    }
+
+    fn program_runs(&self) -> Result<()> {
+        say(self.0.as_fd(), &Word::Runs);
+        kernel::rustix::net::shutdown(self.0, kernel::rustix::net::Shutdown::Both)
+            .told("part with the command that started the container")
     }
 }
 
@@ -181,10 +225,6 @@ fn hear(socket: BorrowedFd<'_>) -> Result<Option<Word>> {
         what: "what the container's monitor says".into(),
         reason: error.to_string(),
     })
-}
-
-fn gone(record: &Record) -> Error {
-    Error::NoSuchContainer { name: record.name.clone() }
 }
 
 /// The word by which this program is called as a monitor.

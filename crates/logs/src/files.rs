@@ -55,12 +55,12 @@ pub(crate) enum Form {
 /// All files of the log whose newest is `path`, the oldest first. None of them is no error: nothing was
 /// written.
 pub(crate) fn open_all(path: &Path) -> Result<Vec<LogFile>> {
-    settled(path, None)
+    found(path, None)
 }
 
 /// The files that are newer than the one called `id`, the oldest first; none if that one is gone.
 pub(crate) fn open_newer(path: &Path, id: &str) -> Result<Option<Vec<LogFile>>> {
-    let mut files = settled(path, Some(id))?;
+    let mut files = found(path, Some(id))?;
     if files.first().is_none_or(|oldest| oldest.id != id) {
         return Ok(None);
     }
@@ -68,23 +68,14 @@ pub(crate) fn open_newer(path: &Path, id: &str) -> Result<Option<Vec<LogFile>>> 
     Ok(Some(files))
 }
 
-/// Files back to the one called `back_to`, or all. A rotation meanwhile could hide a file, which gets
-/// another name between two looks; then two passes differ, for a name only ever gets newer files.
-fn settled(path: &Path, back_to: Option<&str>) -> Result<Vec<LogFile>> {
-    let mut found = newest_first(path, back_to)?;
-    for _ in 0..ATTEMPTS {
-        let again = newest_first(path, back_to)?;
-        let names = |files: &[LogFile]| -> Vec<(PathBuf, String)> {
-            files.iter().map(|file| (file.path.clone(), file.id.clone())).collect()
-        };
-        let same = names(&found) == names(&again);
-        found = again;
-        if same {
-            break;
-        }
-    }
+/// Files back to the one called `back_to`, or all.
+///
+/// A rotation meanwhile gives each file a higher age, and the highest first. Looked at from the youngest up, age
+/// by age, a file is never where we have been already: it is seen, perhaps twice. Going by a list of the ages
+/// instead would pass over one that moves to an age that was empty when the list was made.
+fn found(path: &Path, back_to: Option<&str>) -> Result<Vec<LogFile>> {
     let mut files: Vec<LogFile> = Vec::new();
-    for file in found {
+    for file in newest_first(path, back_to)? {
         if !files.iter().any(|newer| newer.id == file.id) {
             files.push(file);
         }
@@ -119,18 +110,24 @@ pub(crate) fn rotated(path: &Path, age: u32) -> PathBuf {
 }
 
 fn newest_first(path: &Path, back_to: Option<&str>) -> Result<Vec<LogFile>> {
+    let listed = ages(path)?;
     let mut found = Vec::from_iter(open(path)?);
-    for age in ages(path)? {
-        if back_to.is_some() && found.last().map(|file| file.id.as_str()) == back_to {
-            break;
-        }
+    let (mut age, mut empty) = (1, 0);
+    while back_to.is_none() || found.last().map(|file| file.id.as_str()) != back_to {
         let plain = rotated(path, age);
         // Until the compressed one is whole, the plain one is there.
         let file = match open(&plain)? {
             Some(file) => Some(file),
             None => open(&packed(&plain))?,
         };
+        empty = if file.is_some() { 0 } else { empty + 1 };
         found.extend(file);
+        age = match listed.iter().find(|listed| **listed > age) {
+            // Somebody took more away than a rotation leaves empty.
+            Some(next) if empty >= GAP => *next,
+            None if empty >= GAP || age == u32::MAX => break,
+            _ => age + 1,
+        };
     }
     Ok(found)
 }
@@ -173,6 +170,5 @@ fn was(file: &File) -> std::io::Result<String> {
     Ok(id)
 }
 
-/// Each attempt is lost to one rotation; who loses all of them to a container that writes that fast
-/// reads what was there.
-const ATTEMPTS: usize = 100;
+/// A rotation leaves one age empty at a time.
+const GAP: u32 = 2;

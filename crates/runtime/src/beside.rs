@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use kernel::caps::Caps;
 use kernel::fork::{Child, Side};
-use kernel::rustix::process::{WaitId, WaitIdOptions, waitid};
+use kernel::rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 use kernel::rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
 use crate::cgroup::Cgroup;
@@ -141,6 +141,15 @@ impl Starting {
     /// Readable when there is something to hear.
     pub fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// Nobody waits for it any more: it is ended. Its process is left to be reaped.
+    pub fn give_up(self) -> Option<OwnedFd> {
+        let child = self.child.keep();
+        match kernel::process::send_signal(child.pidfd.as_fd(), Signal::KILL.as_raw()) {
+            // It has ended by itself.
+            Ok(()) | Err(_) => Some(child.pidfd),
+        }
     }
 
     /// Hears one message, waiting for it if need be.

@@ -20,6 +20,9 @@ use crate::error::{Context, Error, Result};
 pub(crate) struct Door {
     listener: OwnedFd,
     visitors: Vec<Visitor>,
+    /// Programs whose visitors have left. They are our children: until they are reaped, the container's first
+    /// process cannot end (pid_namespaces(7)).
+    orphans: Vec<OwnedFd>,
 }
 
 #[derive(Debug)]
@@ -54,20 +57,22 @@ const PER_VISITOR: usize = 2;
 
 impl Door {
     pub(crate) fn open(home: &Home) -> Result<Self> {
-        Ok(Self { listener: protocol::listen(home.path())?, visitors: Vec::new() })
+        Ok(Self { listener: protocol::listen(home.path())?, visitors: Vec::new(), orphans: Vec::new() })
     }
 
-    /// What to poll: the socket, then two for each visitor.
+    /// What to poll: the socket, then two for each visitor, then the orphans.
     pub(crate) fn wanted(&self) -> impl Iterator<Item = PollFd<'_>> {
         let listener = PollFd::new(&self.listener, PollFlags::IN);
-        std::iter::once(listener).chain(self.visitors.iter().flat_map(|visitor| {
+        let visitors = self.visitors.iter().flat_map(|visitor| {
             let second = match &visitor.matter {
                 Matter::Open | Matter::End => PollFd::new(&visitor.socket, PollFlags::empty()),
                 Matter::Start(starting, _) => PollFd::from_borrowed_fd(starting.socket(), PollFlags::IN),
                 Matter::Program(process) => PollFd::new(process, PollFlags::IN),
             };
             [PollFd::new(&visitor.socket, PollFlags::IN), second]
-        }))
+        });
+        let orphans = self.orphans.iter().map(|process| PollFd::new(process, PollFlags::IN));
+        std::iter::once(listener).chain(visitors).chain(orphans)
     }
 
     /// Lets people in and goes on with what they wait for; `found` are the answers to [`Door::wanted`]. What
@@ -75,6 +80,11 @@ impl Door {
     pub(crate) fn advance(&mut self, found: &[PollFlags]) -> Result<(Vec<Wish>, Vec<Beside>)> {
         let (mut wishes, mut started) = (Vec::new(), Vec::new());
         let Some((knock, found)) = found.split_first() else { return Ok((wishes, started)) };
+        let (found, orphans) = found.split_at(found.len().min(self.visitors.len() * PER_VISITOR));
+        let mut ended = orphans.iter();
+        self.orphans.retain(|process| {
+            ended.next().is_none_or(|flags| flags.is_empty()) || exit_code(process.as_fd()).is_none()
+        });
         let mut gone = Vec::new();
         for (number, flags) in found.chunks_exact(PER_VISITOR).enumerate() {
             let Some(visitor) = self.visitors.get_mut(number) else { continue };
@@ -91,7 +101,12 @@ impl Door {
             }
         }
         for number in gone.into_iter().rev() {
-            self.visitors.remove(number);
+            match self.visitors.remove(number).matter {
+                Matter::Program(process) => self.orphans.push(process),
+                // Nobody has seen it start.
+                Matter::Start(starting, _) => self.orphans.extend(starting.give_up()),
+                Matter::Open | Matter::End => {}
+            }
             wishes.retain(|wish| wish.visitor != number);
             wishes.iter_mut().filter(|wish| wish.visitor > number).for_each(|wish| wish.visitor -= 1);
         }
@@ -153,6 +168,9 @@ impl Door {
             }
             visitor.matter = Matter::Open;
         }
+        // What belongs to no namespace of the container's ends with its cgroup, and is reaped by whoever reaps
+        // after us.
+        self.orphans.retain(|process| exit_code(process.as_fd()).is_none());
     }
 }
 

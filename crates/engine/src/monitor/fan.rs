@@ -73,6 +73,11 @@ impl<'a> Fan<'a> {
         self.sinks.retain(|sink| sink.patience == Patience::Endless || sink.is_empty());
     }
 
+    /// Those for whom the container waits.
+    fn patient_readers(&self) -> usize {
+        self.sinks.iter().filter(|sink| sink.patience == Patience::Endless).count()
+    }
+
     /// Whether more may be read.
     fn takes(&self) -> bool {
         !self.ended && self.sinks.iter().all(|sink| sink.patience == Patience::Bounded || sink.is_empty())
@@ -88,13 +93,19 @@ impl<'a> Fan<'a> {
         sinks.chain(source)
     }
 
-    /// Does what can be done without waiting; `found` are the answers to [`Fan::wanted`]. Says whether there
-    /// was anything to do.
-    pub(crate) fn advance(&mut self, found: &[PollFlags], log: &mut Log) -> Result<bool> {
-        let (sinks, source) = found.split_at_checked(self.sinks.len()).unwrap_or((found, &[]));
+    /// How many readers it has.
+    pub(crate) fn readers(&self) -> usize {
+        self.sinks.len()
+    }
+
+    /// Does what can be done without waiting; `found` are the answers to [`Fan::wanted`], when there were so many
+    /// `readers`. Says whether there was anything to do.
+    pub(crate) fn advance(&mut self, readers: usize, found: &[PollFlags], log: &mut Log) -> Result<bool> {
+        let (sinks, source) = found.split_at_checked(readers).unwrap_or((found, &[]));
         let readable = source.first().is_some_and(|flags| !flags.is_empty());
         let mut answers = sinks.iter();
         let mut failed = Ok(());
+        let before = self.patient_readers();
         self.sinks.retain_mut(|sink| {
             let flags = answers.next().copied().unwrap_or(PollFlags::empty());
             sink.advance(flags).unwrap_or_else(|error| {
@@ -103,7 +114,10 @@ impl<'a> Fan<'a> {
             })
         });
         failed?;
-        if readable {
+        if self.patient_readers() < before {
+            // Whoever ran it has left: the writer is told by the end of its pipe, as in any pipeline.
+            self.ended = true;
+        } else if readable {
             self.fill(log)?;
         }
         Ok(readable || sinks.iter().any(|flags| !flags.is_empty()))

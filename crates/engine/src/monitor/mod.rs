@@ -108,8 +108,9 @@ impl<'a> Watch<'a> {
                 break;
             }
             serve_view(container.running, &found.questions)?;
-            let busy = open.advance(&found, &mut self.log)?;
+            // Before any output is read: who attaches before the start sees all of it.
             self.serve_visitors(container, &mut open, &found.door)?;
+            let busy = open.advance(&found, &mut self.log)?;
             if found.ended {
                 ended = Some((exit_code(container.running)?, Instant::now()));
                 // Nobody reads input any more; output that is still in the pipes is written out.
@@ -145,7 +146,7 @@ impl<'a> Watch<'a> {
             polled.extend(flow.wanted());
             marks.push(polled.len());
         }
-        for fan in open.outputs.iter().chain(&open.drains) {
+        for fan in open.fans() {
             polled.extend(fan.wanted());
             marks.push(polled.len());
         }
@@ -163,7 +164,7 @@ impl<'a> Watch<'a> {
             signals: !flags[0].is_empty(),
             ended: ended.is_none() && !flags[1].is_empty(),
             inputs: parts.by_ref().take(open.inputs.len()).collect(),
-            outputs: parts.by_ref().take(open.outputs.len() + open.drains.len()).collect(),
+            outputs: open.fans().map(Fan::readers).zip(parts.by_ref()).collect(),
             questions: parts.next().unwrap_or_default(),
             door: flags[marks.last().copied().unwrap_or(0)..].to_vec(),
         })
@@ -198,7 +199,8 @@ struct Found {
     signals: bool,
     ended: bool,
     inputs: Vec<Vec<PollFlags>>,
-    outputs: Vec<Vec<PollFlags>>,
+    /// With how many readers each had.
+    outputs: Vec<(usize, Vec<PollFlags>)>,
     questions: Vec<PollFlags>,
     door: Vec<PollFlags>,
 }
@@ -228,6 +230,10 @@ impl<'a> Open<'a> {
         Ok(open)
     }
 
+    fn fans(&self) -> impl Iterator<Item = &Fan<'a>> {
+        self.outputs.iter().chain(&self.drains)
+    }
+
     /// Says whether any output had something to do.
     fn advance(&mut self, found: &Found, log: &mut Log) -> Result<bool> {
         for (flow, flags) in self.inputs.iter_mut().zip(&found.inputs) {
@@ -237,12 +243,12 @@ impl<'a> Open<'a> {
         self.inputs.retain(|flow| !flow.done());
         let mut busy = false;
         let mut answers = found.outputs.iter();
-        for (fan, flags) in self.outputs.iter_mut().zip(&mut answers) {
-            busy |= fan.advance(flags, log)?;
+        for (fan, (readers, flags)) in self.outputs.iter_mut().zip(&mut answers) {
+            busy |= fan.advance(*readers, flags, log)?;
         }
         let mut nowhere = Log::nowhere();
-        for (fan, flags) in self.drains.iter_mut().zip(answers) {
-            fan.advance(flags, &mut nowhere)?;
+        for (fan, (readers, flags)) in self.drains.iter_mut().zip(answers) {
+            fan.advance(*readers, flags, &mut nowhere)?;
         }
         self.outputs.retain(|fan| !fan.is_done());
         self.drains.retain(|fan| !fan.is_done());
