@@ -153,7 +153,7 @@ impl View {
             .map_err(|source| Error::Step { step: "answer a question about limits", source })
     }
 
-    /// When [`View::tick_if_due`] or [`View::listener`] has to be asked again; never when nothing is rewritten
+    /// When [`View::tick_if_due`] or [`View::listeners`] has to be asked again; never when nothing is rewritten
     /// and nothing waits.
     pub fn next_tick(&self) -> Option<Duration> {
         let tick = (!self.kept.is_empty()).then(|| TICK.saturating_sub(self.ticked.elapsed()));
