@@ -200,6 +200,23 @@ fn who_attaches_sees_what_comes_and_how_it_ends() {
     assert_eq!((logged.out.as_str(), logged.err.as_str()), ("got hello\n", "err\n"));
 }
 
+/// Signals of whoever is attached go to the container, and end a visit to a program beside it.
+#[test]
+fn signals_go_where_they_belong() {
+    let sandbox = Sandbox::minimal();
+    let script = "trap 'echo got; exit 6' TERM; echo ready; while :; do sleep 0.01; done";
+    sandbox.call(["create", "--name", "box", "minimal", "sh", "-c", script]).ok();
+    let mut attached = sandbox.call(["start", "-a", "box"]).spawn();
+    attached.read_until("ready");
+    let mut beside = sandbox.call(["exec", "box", "sh", "-c", "echo beside; exec sleep 1000"]).spawn();
+    beside.read_until("beside");
+    beside.signal(Signal::INT);
+    assert_eq!(beside.end().0, 130);
+    attached.signal(Signal::TERM);
+    let (code, out, _) = attached.end();
+    assert_eq!((code, out.trim()), (6, "got"));
+}
+
 /// Whoever follows sees the lines as they come, and the end.
 #[test]
 fn logs_are_followed_to_the_end() {

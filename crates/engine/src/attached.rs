@@ -70,12 +70,13 @@ impl Engine {
     /// Waits for the end of the container called `name`, and gives its exit code.
     pub fn wait(&self, name: &str) -> Result<i32> {
         let record = self.records.find(name)?;
-        let socket = match self.call(&record)? {
-            Some(socket) => socket,
-            None => return Ok(self.settled(&record)?.exit_code.unwrap_or(0)),
-        };
-        protocol::say(socket.as_fd(), &Ask::Wait, None)?;
-        ended(&record, &socket)
+        if let Some(socket) = self.waiting(&record)?
+            && let Some((Answer::Exited(code), _)) = protocol::hear(socket.as_fd())?
+        {
+            return Ok(code);
+        }
+        // It had just ended, or its monitor was killed.
+        Ok(self.settled(&record)?.exit_code.unwrap_or(KILLED))
     }
 
     /// Sends `signal` to the first process of the container called `name`.
@@ -89,40 +90,42 @@ impl Engine {
     /// ten seconds; nothing waits for ever). One that does not run is left alone.
     pub fn stop(&self, name: &str, signal: Option<i32>, patience: Option<Option<Duration>>) -> Result<()> {
         let record = self.records.find(name)?;
-        let Some(socket) = self.call(&record)? else { return Ok(()) };
+        let Some(socket) = self.waiting(&record)? else { return Ok(()) };
         let signal = signal.or(record.details.stop_signal).unwrap_or(Signal::TERM.as_raw());
         let own = match record.details.stop_timeout {
             Some(seconds) => u64::try_from(seconds).ok().map(Duration::from_secs),
             None => Some(USUAL_PATIENCE),
         };
         let patience = patience.unwrap_or(own);
-        protocol::say(socket.as_fd(), &Ask::Stop(signal), None)?;
-        match done(&record, &socket) {
-            Err(Error::WrongState { .. }) => return Ok(()),
-            other => other?,
-        }
-        protocol::say(socket.as_fd(), &Ask::Wait, None)?;
+        self.signal(&record, signal)?;
         if !readable(&socket, patience)? {
-            let killer = self.call(&record)?;
-            if let Some(killer) = killer {
-                protocol::say(killer.as_fd(), &Ask::Stop(Signal::KILL.as_raw()), None)?;
-                done(&record, &killer)?;
-            }
+            self.signal(&record, Signal::KILL.as_raw())?;
         }
-        ended(&record, &socket)?;
         self.settled(&record).map(drop)
     }
 
     /// Ends a container at once, whose monitor is gone afterwards. One that does not run is left alone.
     pub(crate) fn end(&self, record: &Record) -> Result<()> {
+        self.signal(record, Signal::KILL.as_raw())?;
+        self.settled(record).map(drop)
+    }
+
+    /// A socket on which the monitor says how the container ends; nothing when it has ended.
+    fn waiting(&self, record: &Record) -> Result<Option<OwnedFd>> {
+        let Some(socket) = self.call(record)? else { return Ok(None) };
+        Ok(delivered(protocol::say(socket.as_fd(), &Ask::Wait, None))?.then_some(socket))
+    }
+
+    /// Sends a signal after which the container is not started again; one that has just ended needs none.
+    fn signal(&self, record: &Record, signal: i32) -> Result<()> {
         let Some(socket) = self.call(record)? else { return Ok(()) };
-        protocol::say(socket.as_fd(), &Ask::Stop(Signal::KILL.as_raw()), None)?;
-        match done(record, &socket) {
-            // It has just ended by itself.
-            Err(Error::WrongState { .. }) => {}
-            other => other?,
+        if !delivered(protocol::say(socket.as_fd(), &Ask::Stop(signal), None))? {
+            return Ok(());
         }
-        directory::wait_until_left(self.records.containers(), &record.id)
+        match done(record, &socket) {
+            Err(Error::WrongState { .. }) => Ok(()),
+            other => other,
+        }
     }
 
     /// The container called `name`, and a socket to its monitor.
@@ -176,10 +179,14 @@ fn done(record: &Record, socket: &OwnedFd) -> Result<()> {
     }
 }
 
-fn ended(record: &Record, socket: &OwnedFd) -> Result<i32> {
-    match protocol::hear(socket.as_fd())? {
-        Some((Answer::Exited(code), _)) => Ok(code),
-        other => Err(refused(record, other)),
+/// Whether there was somebody left to take a message.
+fn delivered(said: Result<()>) -> Result<bool> {
+    match said {
+        Ok(()) => Ok(true),
+        Err(Error::Step { source, .. }) if matches!(source.errno, Errno::PIPE | Errno::CONNRESET) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -210,12 +217,12 @@ fn readable(socket: &OwnedFd, patience: Option<Duration>) -> Result<bool> {
     }
 }
 
-/// Who sets the size of the terminal.
+/// Whose the program is, and the master side of its terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Master {
-    /// We have its master side.
+    /// Ours: `exec`.
     Ours,
-    /// The monitor has.
+    /// The monitor's: `attach`.
     Theirs,
 }
 
@@ -278,13 +285,17 @@ impl Visit<'_> {
                 Err(errno) => return Err(errno).told("wait for the program"),
             }
             let found: Vec<PollFlags> = polled.iter().map(PollFd::revents).collect();
-            if !found[0].is_empty() {
-                self.pass_signals_on(terminal, master)?;
+            if !found[0].is_empty()
+                && let Some(signal) = self.take_signals(terminal, master)?
+            {
+                return Ok(128 + signal);
             }
             if code.is_none() && !found[1].is_empty() {
-                code = Some(self.code()?);
-                flows.retain(Flow::is_output);
-                continue;
+                code = self.code()?;
+                if code.is_some() {
+                    flows.retain(Flow::is_output);
+                    continue;
+                }
             }
             let mut rest = &found[first..];
             for flow in &mut flows {
@@ -296,30 +307,47 @@ impl Visit<'_> {
         Ok(code.unwrap_or(UNKNOWN))
     }
 
-    fn code(&self) -> Result<i32> {
+    /// What the monitor says; nothing while the program runs.
+    fn code(&self) -> Result<Option<i32>> {
         match protocol::hear(self.socket.as_fd())? {
-            Some((Answer::Exited(code), _)) => Ok(code),
-            Some((Answer::Failed(why, code), _)) => Err(Error::NotStarted { why, code, hint: None }),
+            Some((Answer::Exited(code), _)) => Ok(Some(code)),
+            // To a signal that was passed on. One that came too late has nobody to reach.
+            Some((Answer::Done | Answer::Failed(..), _)) => Ok(None),
             // The monitor was killed, and the container with it.
-            _ => Ok(KILLED),
+            _ => Ok(Some(KILLED)),
         }
     }
 
-    fn pass_signals_on(&self, terminal: Terminal, master: Option<&OwnedFd>) -> Result<()> {
+    /// Those of somebody who is attached go to the container, as in Docker; whoever runs a program beside it
+    /// leaves by one, which is returned.
+    fn take_signals(&self, terminal: Terminal, master: Option<&OwnedFd>) -> Result<Option<i32>> {
         while let Some(signal) = self.signals.next().told("read a signal")? {
             if signal.number == Signal::WINCH.as_raw() {
                 self.follow_size(terminal, master)?;
+            } else if self.master == Master::Ours {
+                return Ok(Some(signal.number));
+            } else {
+                self.ask(&Ask::Signal(signal.number));
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// A monitor that does not listen any more is found out by the next look at the socket.
+    fn ask(&self, ask: &Ask) {
+        match protocol::say(self.socket.as_fd(), ask, None) {
+            Ok(()) | Err(_) => {}
+        }
     }
 
     fn follow_size(&self, terminal: Terminal, master: Option<&OwnedFd>) -> Result<()> {
-        match (terminal, self.master, master) {
-            (Terminal::Yes, _, Some(master)) => follow_size(self.streams, master.as_fd()),
-            (Terminal::Yes, Master::Theirs, None) => {
-                // A size that cannot be told changes nothing.
-                let _size: Option<()> = window(self.streams).map(drop);
+        if terminal == Terminal::No {
+            return Ok(());
+        }
+        match (self.master, master, window(self.streams)) {
+            (Master::Ours, Some(master), _) => follow_size(self.streams, master.as_fd()),
+            (Master::Theirs, _, Some(size)) => {
+                self.ask(&Ask::Resize(size.ws_row, size.ws_col));
             }
             _ => {}
         }

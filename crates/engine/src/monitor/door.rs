@@ -94,10 +94,10 @@ impl Door {
             if flags[0].is_empty() {
                 continue;
             }
-            match protocol::hear::<Ask>(visitor.socket.as_fd()) {
-                Ok(Some((ask, _))) => wishes.push(Wish { visitor: number, ask }),
-                // They have left, or speak no sense.
-                Ok(None) | Err(_) => gone.push(number),
+            match visitor.hear() {
+                Heard::Ask(ask) => wishes.push(Wish { visitor: number, ask }),
+                Heard::Nothing => {}
+                Heard::Left => gone.push(number),
             }
         }
         for number in gone.into_iter().rev() {
@@ -111,20 +111,25 @@ impl Door {
             wishes.iter_mut().filter(|wish| wish.visitor > number).for_each(|wish| wish.visitor -= 1);
         }
         if !knock.is_empty() {
-            self.let_in()?;
+            wishes.extend(self.let_in()?);
         }
         Ok((wishes, started))
     }
 
-    fn let_in(&mut self) -> Result<()> {
+    /// Who has said at once what they want is heard at once: output that comes later is theirs.
+    fn let_in(&mut self) -> Result<Option<Wish>> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         match accept_with(&self.listener, flags) {
             Ok(socket) if self.visitors.len() < MOST_VISITORS => {
-                self.visitors.push(Visitor { socket, matter: Matter::Open });
-                Ok(())
+                let visitor = Visitor { socket, matter: Matter::Open };
+                let heard = visitor.hear();
+                self.visitors.push(visitor);
+                // Who has left already is found out by the next poll.
+                let Heard::Ask(ask) = heard else { return Ok(None) };
+                Ok(Some(Wish { visitor: self.visitors.len() - 1, ask }))
             }
             Ok(_) | Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED | Errno::MFILE | Errno::NFILE) => {
-                Ok(())
+                Ok(None)
             }
             Err(errno) => Err(errno).told("let a command in"),
         }
@@ -174,7 +179,23 @@ impl Door {
     }
 }
 
+/// What a visitor had to say.
+enum Heard {
+    Ask(Ask),
+    Nothing,
+    /// They have left, or speak no sense.
+    Left,
+}
+
 impl Visitor {
+    fn hear(&self) -> Heard {
+        match protocol::hear::<Ask>(self.socket.as_fd()) {
+            Ok(Some((ask, _))) => Heard::Ask(ask),
+            Err(Error::Step { source, .. }) if source.errno == Errno::AGAIN => Heard::Nothing,
+            Ok(None) | Err(_) => Heard::Left,
+        }
+    }
+
     fn say(&self, answer: &Answer, fd: Option<BorrowedFd<'_>>) {
         match protocol::say(self.socket.as_fd(), answer, fd) {
             // Whoever does not listen, or has left, is found out by the next poll.

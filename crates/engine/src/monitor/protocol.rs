@@ -26,7 +26,7 @@ pub(crate) enum Ask {
     Stop(i32),
     /// Another program beside the first.
     Exec(Box<ExecRequest>, Vec<Which>),
-    /// A new size for the container's terminal: rows, columns.
+    /// A new size for the container's terminal: rows, columns. It has no answer.
     Resize(u16, u16),
 }
 

@@ -73,9 +73,11 @@ impl<'a> Watch<'a> {
             Ask::Resize(rows, columns) => {
                 if let Some(master) = &container.running.terminal {
                     let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-                    tcsetwinsize(master, size).told("give the container's terminal a new size")?;
+                    match tcsetwinsize(master, size) {
+                        // A terminal that has just closed has no size to keep.
+                        Ok(()) | Err(_) => {}
+                    }
                 }
-                return Ok(Some(Answer::Done));
             }
         }
         Ok(None)
