@@ -72,22 +72,27 @@ impl Section {
     }
 
     fn line(&self, what: &str, contestant: Contestant, loads: &[Load], factor: f64) -> String {
-        let ours = self.least(what, Contestant::Us, |load| load.cpu).unwrap_or(f64::NAN);
+        // Less than a tick of the clock by which processor time is counted is no figure to divide by.
+        let ours = self.least(what, Contestant::Us, |load| load.cpu).filter(|ours| *ours > 0.0);
+        let ratio = ours.map_or_else(|| "–".to_owned(), |ours| format!("{:.1}", least_cpu(loads) / ours));
         let cpu = sorted(loads, |load| load.cpu);
         let wall = sorted(loads, |load| load.wall);
         let memory = sorted(loads, |load| load.memory);
         let digits = if factor > 1.0 { 1 } else { 2 };
         format!(
-            "| {what} | {} | {:.digits$} | {:.digits$} | {:.digits$} | {:.digits$} | {:.0} | {:.1} |\n",
+            "| {what} | {} | {:.digits$} | {:.digits$} | {:.digits$} | {:.digits$} | {:.0} | {ratio} |\n",
             self.operation.command(contestant),
             cpu[0] * factor,
             cpu[cpu.len() / 2] * factor,
             wall[0] * factor,
             wall[wall.len() / 2] * factor,
             memory[memory.len() - 1],
-            cpu[0] / ours
         )
     }
+}
+
+fn least_cpu(loads: &[Load]) -> f64 {
+    loads.iter().map(|load| load.cpu).fold(f64::INFINITY, f64::min)
 }
 
 fn sorted(loads: &[Load], what: impl Fn(&Load) -> f64) -> Vec<f64> {
