@@ -162,6 +162,12 @@ impl Asked {
 
 /// Reads `args`, the program's name first.
 pub(crate) fn parse(args: &[OsString]) -> Result<Asked, Failure> {
+    // Scripts ask this first and often; all verbs with their flags take longer to describe than to answer it.
+    if let [_, flag] = args
+        && flag == "--version"
+    {
+        return Ok(Asked::Text(format!("bulkhead {}\n", env!("CARGO_PKG_VERSION"))));
+    }
     let matches = parser().try_get_matches_from(args);
     let error = match matches.and_then(|mut matches| CommandLine::from_arg_matches_mut(&mut matches)) {
         Ok(line) => return Ok(Asked::Call(Box::new(line))),
