@@ -51,6 +51,14 @@ fn it_runs_on_alone_and_is_started_again() {
 }
 
 #[test]
+fn it_goes_by_itself_when_it_ends() {
+    let sandbox = Sandbox::minimal();
+    sandbox.call(["run", "-d", "--rm", "--name", "brief", "minimal", "sleep", "1000"]).ok();
+    sandbox.call(["kill", "brief"]).ok();
+    tests::eventually("its directory is gone", || sandbox.containers().is_empty().then_some(()));
+}
+
+#[test]
 fn it_is_made_first_and_started_later() {
     let sandbox = Sandbox::minimal();
     sandbox.call(["create", "--name", "later", "-e", "A=1", "minimal", "sh", "-c", "echo $A; exit 3"]).ok();

@@ -126,6 +126,7 @@ impl Engine {
         let before = berth.record.clone();
         let outcome = self.attend_once(&mut berth, &Caller(&starter));
         match outcome {
+            Ok(()) if before.removed_afterwards => self.give_back(berth),
             Ok(()) => Ok(()),
             Err(error) => {
                 // First, so that whoever is told finds it as it was.

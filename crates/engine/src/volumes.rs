@@ -176,7 +176,10 @@ impl Volumes {
 
     /// What killed commands left of volumes that they removed.
     fn remove_leftovers(&self, _turn: &Turn) -> Result<()> {
-        let Ok(list) = fs::read_dir(&self.root) else { return Ok(()) };
+        let list = match fs::read_dir(&self.root) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            other => other.told("list the volumes")?,
+        };
         for entry in list {
             let name = entry.told("list the volumes")?.file_name();
             if name.to_string_lossy().starts_with(GONE) {
