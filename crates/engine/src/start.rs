@@ -179,8 +179,7 @@ impl Starter for Caller<'_> {
 
     fn program_runs(&self) -> Result<()> {
         say(self.0.as_fd(), &Word::Runs);
-        kernel::rustix::net::shutdown(self.0, kernel::rustix::net::Shutdown::Both)
-            .told("part with the command that started the container")
+        Ok(())
     }
 }
 

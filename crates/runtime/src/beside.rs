@@ -9,7 +9,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use kernel::caps::Caps;
 use kernel::fork::{Child, Side};
-use kernel::rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
+use kernel::rustix::process::{
+    DumpableBehavior, Signal, WaitId, WaitIdOptions, set_dumpable_behavior, waitid,
+};
 use kernel::rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
 use crate::cgroup::Cgroup;
@@ -103,11 +105,13 @@ pub fn start(
 
 /// The helper's whole life.
 fn help(jail: Jail<'_>, first: BorrowedFd<'_>, cgroup: &Cgroup, tells: &OwnedFd) -> ! {
-    let pid_namespace = match jail.spec.namespaces.pid {
+    // Before the container could find its child.
+    let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable).step(|| "hide this process's memory");
+    let pid_namespace = hidden.and_then(|()| match jail.spec.namespaces.pid {
         Wall::Up(()) => move_into_thread_name_spaces(first, ThreadNameSpaceType::PROCESS_ID)
             .step(|| "enter the container's pid namespace"),
         Wall::Down(_) => Ok(()),
-    };
+    });
     let side = pid_namespace.and_then(|()| {
         kernel::fork::clone_sibling(cgroup.clone_into()).step(|| "start a process in the container")
     });

@@ -95,6 +95,8 @@ impl Door {
                 continue;
             }
             match visitor.hear() {
+                // Who has a program has nothing more to ask for: it would be forgotten, and never reaped.
+                Heard::Ask(_) if visitor.has_program() => gone.push(number),
                 Heard::Ask(ask) => wishes.push(Wish { visitor: number, ask }),
                 Heard::Nothing => {}
                 Heard::Left => gone.push(number),
@@ -188,6 +190,10 @@ enum Heard {
 }
 
 impl Visitor {
+    fn has_program(&self) -> bool {
+        matches!(self.matter, Matter::Start(..) | Matter::Program(_))
+    }
+
     fn hear(&self) -> Heard {
         match protocol::hear::<Ask>(self.socket.as_fd()) {
             Ok(Some((ask, _))) => Heard::Ask(ask),
@@ -251,5 +257,6 @@ fn exit_code(process: BorrowedFd<'_>) -> Option<i32> {
     status.exit_status().or(status.terminating_signal().map(|signal| 128 + signal))
 }
 
-const MOST_VISITORS: usize = 256;
+/// Each has up to four descriptors, of the 1024 that a process usually has.
+const MOST_VISITORS: usize = 128;
 const KILLED: i32 = 137;
