@@ -52,6 +52,16 @@ pub(crate) struct Wish {
     pub(crate) ask: Ask,
 }
 
+/// What of a program that has started belongs to the monitor.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    /// Streams that its visitor did not want.
+    pub(crate) streams: [Option<OwnedFd>; 3],
+    pub(crate) terminal: Option<OwnedFd>,
+    /// On which its filter asks about limits.
+    pub(crate) listener: Option<OwnedFd>,
+}
+
 /// Which of a visitor's descriptors was polled.
 const PER_VISITOR: usize = 2;
 
@@ -77,7 +87,7 @@ impl Door {
 
     /// Lets people in and goes on with what they wait for; `found` are the answers to [`Door::wanted`]. What
     /// the container itself is needed for is returned, and so are the filters of programs that have started.
-    pub(crate) fn advance(&mut self, found: &[PollFlags]) -> Result<(Vec<Wish>, Vec<Beside>)> {
+    pub(crate) fn advance(&mut self, found: &[PollFlags]) -> Result<(Vec<Wish>, Vec<Ends>)> {
         let (mut wishes, mut started) = (Vec::new(), Vec::new());
         let Some((knock, found)) = found.split_first() else { return Ok((wishes, started)) };
         let (found, orphans) = found.split_at(found.len().min(self.visitors.len() * PER_VISITOR));
@@ -210,7 +220,7 @@ impl Visitor {
     }
 
     /// Goes on with a program; what has just started is returned, without the streams that the visitor got.
-    fn go_on(&mut self) -> Option<Beside> {
+    fn go_on(&mut self) -> Option<Ends> {
         match std::mem::replace(&mut self.matter, Matter::Open) {
             Matter::Start(starting, streams) => match starting.hear() {
                 Ok(Progress::Waits(starting)) => self.matter = Matter::Start(Box::new(starting), streams),
@@ -229,7 +239,7 @@ impl Visitor {
         None
     }
 
-    fn begun(&mut self, mut beside: Beside, streams: &[Which]) -> Option<Beside> {
+    fn begun(&mut self, mut beside: Beside, streams: &[Which]) -> Option<Ends> {
         let terminal = if beside.terminal.is_some() { Terminal::Yes } else { Terminal::No };
         match beside.terminal.take_if(|_| !streams.is_empty()) {
             Some(master) => self.say(&Answer::Stream(Which::Output), Some(master.as_fd())),
@@ -242,11 +252,8 @@ impl Visitor {
             }
         }
         self.say(&Answer::Begun(terminal), None);
-        let process = beside.child.pidfd.try_clone();
-        if let Ok(process) = process {
-            self.matter = Matter::Program(process);
-        }
-        Some(beside)
+        self.matter = Matter::Program(beside.child.pidfd);
+        Some(Ends { streams: beside.streams, terminal: beside.terminal, listener: beside.listener })
     }
 }
 

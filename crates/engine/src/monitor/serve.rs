@@ -7,9 +7,9 @@ use kernel::rustix::event::PollFlags;
 use kernel::rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use kernel::rustix::process::Signal;
 use kernel::rustix::termios::{Winsize, tcsetwinsize};
-use runtime::beside::{self, Beside};
+use runtime::beside;
 
-use super::door::Wish;
+use super::door::{Ends, Wish};
 use super::fan::{Fan, Patience};
 use super::flow::{Direction, End, Flow};
 use super::log::Stream;
@@ -26,8 +26,8 @@ impl<'a> Watch<'a> {
         found: &[PollFlags],
     ) -> Result<()> {
         let (wishes, started) = self.door.advance(found)?;
-        for beside in started {
-            take_in(container, open, beside);
+        for ends in started {
+            take_in(container, open, ends);
         }
         for Wish { visitor, ask } in wishes {
             match self.grant(container, open, visitor, ask) {
@@ -111,12 +111,12 @@ impl<'a> Watch<'a> {
 
 /// What belongs to the monitor of a program that has started: its filter's questions, and output that nobody
 /// reads.
-fn take_in(container: &mut Container<'_>, open: &mut Open<'_>, beside: Beside) {
-    if let (Some(view), Some(listener)) = (&mut container.running.view, beside.listener) {
+fn take_in(container: &mut Container<'_>, open: &mut Open<'_>, ends: Ends) {
+    if let (Some(view), Some(listener)) = (&mut container.running.view, ends.listener) {
         view.answer_on(listener);
     }
-    let [_, output, errors] = beside.streams;
-    let unread = [beside.terminal, output, errors].into_iter().flatten();
+    let [_, output, errors] = ends.streams;
+    let unread = [ends.terminal, output, errors].into_iter().flatten();
     open.drains.extend(unread.map(|end| Fan::new(end, Stream::Stdout)));
 }
 
